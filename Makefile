@@ -1,0 +1,49 @@
+# Everything that can be done here. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fixtures lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+help:  ## list what can be done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make the virtual environment from the lock file
+
+# The stamp is written last, so an interrupted set-up goes on; an environment that works is kept and brought up to date.
+$(READY): requirements.lock pyproject.toml
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	    for python in $(PYTHON) python3.11 python3 python3.12 python3.13; do \
+	        "$$python" -c '$(SUPPORTED)' 2>/dev/null && exec "$$python" -m venv --clear $(VENV); \
+	    done; echo "Python 3.11, 3.12 or 3.13 is needed; name one: make setup PYTHON=/path/to/python" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## run the whole job on invented patients against a local FHIR server
+	@$(BIN)/fhir-adapter demo
+
+# Both are run even if the first one fails: one run should show everything that is wrong.
+test: setup  ## check, then run the tests
+	@checked=0; $(MAKE) --no-print-directory check || checked=1; \
+	$(BIN)/python -m pytest && exit $$checked
+
+check: setup  ## lint, format, types, import floors
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fixtures: setup  ## write the invented patients again from their tables
+	@$(BIN)/python fixtures/generate.py
+
+lock:  ## renew requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file requirements.lock
+
+clean:  ## remove the environment, the outputs and every cache
+	@rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

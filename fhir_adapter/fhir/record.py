@@ -1,0 +1,100 @@
+"""One resource as it was received: its exact bytes, and the little that is needed to file it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+
+import msgspec
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
+_PATIENT = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?$")
+
+
+class Unreadable(ValueError):
+    """The bytes are not one FHIR resource. `reason` is one of a fixed list of words, never content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Meta(msgspec.Struct, gc=False):
+    versionId: str = ""
+    lastUpdated: str = ""
+
+
+class _Reference(msgspec.Struct, gc=False):
+    reference: str = ""
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    resourceType: str = ""
+    id: str = ""
+    meta: _Meta | None = None
+    subject: _Reference | None = None
+    patient: _Reference | None = None
+    individual: _Reference | None = None
+
+
+class Record(msgspec.Struct, frozen=True, dict=True):
+    """A resource as received.
+
+    `version` and `last_updated` are as the server wrote them (empty when it did not); `person` is the logical id of
+    the Patient the resource is about (empty for resources about nobody, such as Medication).
+    """
+
+    type: str
+    id: str
+    version: str
+    last_updated: str
+    person: str
+    body: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def reference(self) -> str:
+        """`Type/id`, as other resources point to it."""
+        return f"{self.type}/{self.id}"
+
+    @property
+    def source(self) -> str:
+        """`Type/id/_history/version`, as findings name it."""
+        return f"{self.type}/{self.id}/_history/{self.version}"
+
+
+_decoder = msgspec.json.Decoder(_Envelope)
+
+
+def patient_id(reference: str) -> str:
+    """The logical id in a reference to a Patient (relative, versioned or absolute), else an empty string."""
+    found = _PATIENT.search(reference)
+    return found.group(1) if found else ""
+
+
+def read_record(body: bytes) -> Record:
+    """File one resource by the few elements that identify it; `Unreadable` if that cannot be done."""
+    try:
+        envelope = _decoder.decode(body)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("not-a-json-object") from None
+    if not _TYPE.fullmatch(envelope.resourceType):
+        raise Unreadable("no-resource-type")
+    if not _ID.fullmatch(envelope.id):
+        raise Unreadable("no-id" if not envelope.id else "bad-id")
+    meta = envelope.meta or _Meta()
+    return Record(envelope.resourceType, envelope.id, meta.versionId, meta.lastUpdated, _person(envelope), body)
+
+
+def _person(envelope: _Envelope) -> str:
+    if envelope.resourceType == "Patient":
+        return envelope.id
+    for candidate in (envelope.subject, envelope.patient, envelope.individual):
+        if candidate and (found := patient_id(candidate.reference)):
+            return found
+    return ""

@@ -1,0 +1,195 @@
+"""One attempt at one request: send, follow redirects, read the whole body or say why not."""
+
+from __future__ import annotations
+
+import enum
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from fhir_adapter.ehr.deadline import deadline
+from fhir_adapter.ehr.decompression import decoder_for
+from fhir_adapter.ehr.failures import Broken, Forbidden, Oversized, TooBig
+from fhir_adapter.ehr.outcome import codes_of, read_issues
+from fhir_adapter.ehr.retry import parse_http_date, parse_retry_after
+from fhir_adapter.ehr.tls import verification_problem
+from fhir_adapter.ehr.url_policy import UrlPolicy
+from fhir_adapter.errors import AccessError, ForeignUrl, ServerRefused
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+_TOO_MANY_REQUESTS = 429
+_TEMPORARY = frozenset(
+    {408, 421, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 525, 527, 529}
+)
+_ERROR_BODY_BYTES = 1 << 20
+
+
+class Reach(enum.Enum):
+    """How far an attempt came: what decides whether a write may be repeated."""
+
+    NOT_CONNECTED = "not connected"
+    SENT = "sent"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The limits of one attempt: seconds per wait, bytes and ratio of the body, bytes per second."""
+
+    timeout_s: float
+    max_body_bytes: int
+    max_ratio: float
+    min_rate: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt without a usable answer. `reason` is a phrase of ours; `retry_after_s` is what the server
+    asked for.
+    """
+
+    reason: str
+    reach: Reach
+    retry_after_s: float | None = None
+    not_processed: bool = False
+    may_pass: bool = True
+
+
+@dataclass(frozen=True)
+class Received:
+    """A whole answer with a 2xx status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+def send(
+    client: httpx.Client, request: httpx.Request, policy: UrlPolicy, limits: Attempt, seconds: float
+) -> Received | Failure:
+    """Make one attempt of at most `seconds`. A refusal raises, a hope for next time is a `Failure`."""
+    try:
+        with deadline(seconds):
+            for _ in range(_MAX_REDIRECTS + 1):
+                answer = _exchange(client, request, limits)
+                if isinstance(answer, Failure) or answer.status not in _REDIRECTS:
+                    return answer
+                request = _redirected(client, request, answer, policy)
+    except httpx.HTTPError as error:
+        return _failed(error)
+    except Broken as broken:
+        return Failure(broken.reason, Reach.SENT)
+    except Oversized as oversized:
+        raise TooBig(
+            f"One answer of the server is too big: {oversized.reason}.",
+            "Ask for smaller pages, or raise the limit in the settings if that is expected.",
+        ) from None
+    raise ForeignUrl(f"The server redirected more than {_MAX_REDIRECTS} times.")
+
+
+def _exchange(client: httpx.Client, request: httpx.Request, limits: Attempt) -> Received | Failure:
+    response = client.send(request, stream=True)
+    try:
+        status, headers = (
+            response.status_code,
+            {name.lower(): text for name, text in response.headers.items()},
+        )
+        if response.is_success or (status in _REDIRECTS and request.method == "GET"):
+            body = _read_body(response, limits) if response.is_success else b""
+            return Received(status, headers, body, str(response.url))
+        return _refused(response, status, headers)
+    finally:
+        response.close()
+
+
+def _read_body(response: httpx.Response, limits: Attempt) -> bytes:
+    if response.status_code == httpx.codes.NO_CONTENT or response.headers.get("content-length") == "0":
+        return b""
+    encoding = response.headers.get("content-encoding", "")
+    decoder = decoder_for(encoding, limits.max_body_bytes, limits.max_ratio)
+    parts: list[bytes] = []
+    started, count = time.monotonic(), 0
+    for raw in response.iter_raw():
+        parts.extend(decoder.feed(raw))
+        count += len(raw)
+        elapsed = time.monotonic() - started
+        if elapsed > limits.timeout_s and count < limits.min_rate * elapsed:
+            raise Broken(f"slower than {limits.min_rate:.0f} bytes per second")
+    decoder.finish()
+    return b"".join(parts)
+
+
+def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) -> Failure:
+    """A `Failure` for what may pass; an exception for what will not."""
+    if status in _TEMPORARY:
+        now = parse_http_date(headers.get("date")) or time.time()
+        wait = parse_retry_after(headers.get("retry-after"), now)
+        return Failure(f"HTTP {status}", Reach.SENT, wait, not_processed=status == _TOO_MANY_REQUESTS)
+    codes = _issue_codes(response)
+    said = f"HTTP {status}" + (f", {', '.join(codes)}" if codes else "")
+    if status == httpx.codes.UNAUTHORIZED:
+        raise AccessError(
+            f"The server did not accept the credentials ({said}).", "Check the authentication settings."
+        )
+    if status == httpx.codes.FORBIDDEN:
+        raise Forbidden(
+            f"The server accepted the credentials, but does not allow this request ({said}).",
+            "Ask the server's administrators for read access to this resource type (its scope).",
+        )
+    raise ServerRefused(f"The server refused a request ({said}).", status=status, issues=codes)
+
+
+def _issue_codes(response: httpx.Response) -> tuple[str, ...]:
+    """The OperationOutcome issue codes of an error answer, if its body can be had at all."""
+    try:
+        limits = Attempt(10.0, _ERROR_BODY_BYTES, 1000.0, 0.0)
+        return codes_of(read_issues(_read_body(response, limits)))
+    except (httpx.HTTPError, Broken, Oversized):
+        return ()
+
+
+def _redirected(
+    client: httpx.Client, request: httpx.Request, answer: Received, policy: UrlPolicy
+) -> httpx.Request:
+    target = policy.resolve(answer.headers.get("location", ""), answer.url)
+    kept = {
+        name: text
+        for name, text in request.headers.items()
+        if name not in ("host", "authorization", "cookie")
+    }
+    return client.build_request("GET", target, headers=kept)
+
+
+def _failed(error: httpx.HTTPError) -> Failure:
+    """A connection that was never made is told apart from one that broke."""
+    if problem := verification_problem(error):
+        return Failure(problem, Reach.NOT_CONNECTED, may_pass=False)
+    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return Failure("no connection in time", Reach.NOT_CONNECTED)
+    if isinstance(error, httpx.ConnectError):
+        return Failure(_connect_problem(error), Reach.NOT_CONNECTED)
+    if isinstance(error, httpx.TimeoutException):
+        return Failure("no answer in time", Reach.SENT)
+    return Failure("the connection broke", Reach.SENT)
+
+
+def _connect_problem(error: BaseException | None) -> str:
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return "its host name is not known"
+        if isinstance(error, ConnectionRefusedError):
+            return "it refused the connection"
+        error = error.__cause__ or error.__context__
+    return "no connection could be made"
+
+
+def explain(failure: Failure, base_url: str) -> tuple[str, str]:
+    """Sentence and hint for a server that could not be reached."""
+    return (
+        f"The FHIR server at {base_url} cannot be reached: {failure.reason}.",
+        "Check the address, that the server is running, and that this machine may connect to it.",
+    )

@@ -1,0 +1,43 @@
+"""Refinements of the public error tree that only this folder has to tell apart.
+
+Outside of `ehr/` each of them is what it inherits from: the exit code and the way to go on are the parent's.
+"""
+
+from __future__ import annotations
+
+from fhir_adapter.errors import AccessError, IncompleteError, NotReadyError
+
+
+class Forbidden(AccessError):
+    """403: who we are is accepted, what we asked for is not. A narrower question may still be answered."""
+
+
+class Exhausted(NotReadyError):
+    """The server was reached every time and never gave a usable answer: more waiting is not promising."""
+
+
+class Unconfirmed(NotReadyError):
+    """A write whose answer was lost or useless. It may have happened: look before sending again."""
+
+
+class TooBig(IncompleteError):
+    """An answer beyond the configured limits of size or compression; asking again would not help."""
+
+
+class Broken(Exception):
+    """The body of one answer cannot be trusted as received; a repetition may be whole. Never leaves `ehr/`.
+
+    `reason` is a short phrase of ours, without content.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Oversized(Exception):
+    """The body of one answer passed a limit. Never leaves `ehr/`. `reason` is a short phrase of ours."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

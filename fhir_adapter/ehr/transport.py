@@ -1,0 +1,216 @@
+"""The one place that opens a connection: URL policy, deadline, retries, safe decompression.
+
+A caller asks for something and gets a whole answer with a 2xx status, or one exception of the tree in
+`errors.py`. Nothing of a request's query or of any body ever reaches a log line or an exception.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+
+from fhir_adapter.ehr.attempt import Attempt, Failure, Reach, explain, send
+from fhir_adapter.ehr.deadline import DeadlineTransport
+from fhir_adapter.ehr.failures import Exhausted, Unconfirmed
+from fhir_adapter.ehr.retry import Backoff
+from fhir_adapter.ehr.tls import trust
+from fhir_adapter.ehr.url_policy import UrlPolicy
+from fhir_adapter.errors import NotReadyError, Unreachable
+
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+Judge = Callable[["Answer"], str]
+
+_log = logging.getLogger(__name__)
+_LATER = "Run the same command again later; it continues where it stopped."
+_FIRST_CONTACT_TRIES = 2  # a mistyped address should say so soon
+_HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "fhir-adapter"}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer with a 2xx status. `headers` have lower-case names; `url` is where it came from."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    retries: int = 0
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes)"
+
+
+class Transport:
+    """One server, one client, shared by any number of threads.
+
+    `timeout_s` bounds every single wait, `deadline_s` one request with all its repetitions and waits,
+    `max_tries` the attempts that fail; a server that asks for patience (429, 503 with Retry-After) is bounded
+    by the deadline alone. `max_body_bytes` and `max_ratio` bound an answer after decompression, `min_rate`
+    (bytes per second, looked at after `timeout_s`) its slowness. `wire` replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: httpx.Auth | None = None,
+        timeout_s: float = 60.0,
+        deadline_s: float = 600.0,
+        max_tries: int = 6,
+        max_body_bytes: int = 256 << 20,
+        max_ratio: float = 200.0,
+        min_rate: float = 256.0,
+        max_connections: int = 8,
+        ca_file: Path | None = None,
+        aliases: Sequence[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+        backoff: Backoff | None = None,
+        wire: httpx.BaseTransport | None = None,
+    ) -> None:
+        for chatty in ("httpx", "httpcore"):  # their log lines hold whole queries
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        self.policy = UrlPolicy(base_url, aliases)
+        self._deadline_s, self._max_tries = deadline_s, max_tries
+        self._sleep, self._backoff = sleep, backoff or Backoff()
+        self._reached = False
+        self._attempt = Attempt(timeout_s, max_body_bytes, max_ratio, min_rate)
+        self._client = httpx.Client(
+            auth=auth,
+            headers=_HEADERS,
+            timeout=httpx.Timeout(timeout_s, pool=None),
+            trust_env=False,
+            follow_redirects=False,
+            transport=wire or DeadlineTransport(trust(self.policy.base, ca_file), max_connections),
+        )
+
+    @property
+    def base_url(self) -> str:
+        """The server's address in its one spelling."""
+        return self.policy.base
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(
+        self,
+        url_or_path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        judge: Judge | None = None,
+    ) -> Answer:
+        """Ask until there is a whole answer. `judge` may call an answer useless (a phrase why): it is asked
+        for again.
+
+        Raises `Unreachable`, `NotReadyError` (beyond the deadline), `Exhausted` (tries used up),
+        `AccessError`, `ServerRefused` (any other 4xx), `ForeignUrl`, `TooBig`.
+        """
+        request = self._request("GET", self._address(url_or_path, params), headers)
+        patience = _Patience(self._deadline_s)
+        while True:
+            answer = self._once(request, patience)
+            if isinstance(answer, Answer) and judge and (useless := judge(answer)):
+                answer = Failure(useless, Reach.SENT)
+            if isinstance(answer, Answer):
+                return answer
+            self._wait(answer, patience)
+
+    def put(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """Write once. What certainly did not arrive is repeated; any other loss raises `Unconfirmed`."""
+        return self._write("PUT", path, body, headers)
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """As `put`."""
+        return self._write("POST", path, body, headers)
+
+    def pause(self, failures: int) -> None:
+        """Wait as after the `failures`-th failure in a row, for callers with a loop of their own."""
+        self._sleep(self._backoff.wait(failures))
+
+    def _write(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None) -> Answer:
+        json = {"Content-Type": "application/fhir+json", **(headers or {})}
+        request = self._request(method, self._address(path, None), json, body)
+        patience = _Patience(self._deadline_s)
+        while True:
+            answer = self._once(request, patience)
+            if isinstance(answer, Answer):
+                return answer
+            if answer.reach is Reach.SENT and not answer.not_processed:
+                raise Unconfirmed(f"It is not known whether a write succeeded: {answer.reason}.", _LATER)
+            self._wait(answer, patience)
+
+    def _address(self, url_or_path: str, params: Params | None) -> str:
+        url = self.policy.check(url_or_path) if "://" in url_or_path else self.policy.within(url_or_path)
+        if not params:
+            return url
+        pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(pairs, quote_via=quote)}"
+
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None = None
+    ) -> httpx.Request:
+        return self._client.build_request(method, url, headers=dict(headers or {}), content=body)
+
+    def _once(self, request: httpx.Request, patience: _Patience) -> Answer | Failure:
+        received = send(self._client, request, self.policy, self._attempt, patience.left_s)
+        if isinstance(received, Failure):
+            self._reached = self._reached or received.reach is Reach.SENT
+            return received
+        self._reached = True
+        return Answer(received.status, received.headers, received.body, received.url, patience.failures)
+
+    def _wait(self, failure: Failure, patience: _Patience) -> None:
+        """Sleep until the next attempt makes sense, or say why there will be none."""
+        patience.failures += 1
+        asked = failure.retry_after_s
+        patience.tries += 0 if asked else 1
+        tries = self._max_tries if self._reached else min(self._max_tries, _FIRST_CONTACT_TRIES)
+        if patience.tries >= tries or not failure.may_pass:
+            raise self._given_up(failure, patience.failures)
+        wait = self._backoff.obey(asked) if asked else self._backoff.wait(patience.tries)
+        if wait >= patience.left_s:
+            raise self._too_late(failure)
+        _log.info("%s; asking again in %.0f s", failure.reason, wait)
+        self._sleep(wait)
+        patience.slept_s += wait
+
+    def _given_up(self, failure: Failure, failures: int) -> NotReadyError:
+        if failure.reach is Reach.SENT:
+            return Exhausted(
+                f"The server gave no usable answer in {failures} attempts: {failure.reason}.", _LATER
+            )
+        return Unreachable(*explain(failure, self.base_url))
+
+    def _too_late(self, failure: Failure) -> NotReadyError:
+        if failure.reach is not Reach.SENT:
+            return Unreachable(*explain(failure, self.base_url))
+        asked = f" and asks to wait {failure.retry_after_s:.0f} s" if failure.retry_after_s else ""
+        return NotReadyError(
+            f"The server is not ready ({failure.reason}{asked}); "
+            f"the limit for one request is {self._deadline_s:.0f} s.",
+            _LATER,
+        )
+
+
+class _Patience:
+    """What is left of one request's time. Waits count even when a test's `sleep` takes no time."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._started, self._deadline_s = time.monotonic(), deadline_s
+        self.slept_s = 0.0
+        self.failures = self.tries = 0
+
+    @property
+    def left_s(self) -> float:
+        return self._deadline_s - max(time.monotonic() - self._started, self.slept_s)

@@ -1,0 +1,66 @@
+"""What this server can do, said exactly: built from the same tables that serve the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_adapter import __version__
+from fhir_adapter.fhir.canonical import Json
+from fhir_adapter.sandbox.parameters import parameters_of
+
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+_RELEASED = "2026-11-22"
+
+
+def capability_statement(base: str, types: Sequence[str]) -> dict[str, Json]:
+    """The CapabilityStatement of a server at `base` that holds these types."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": _RELEASED,
+        "kind": "instance",
+        "software": {"name": "fhir-adapter sandbox", "version": __version__},
+        "implementation": {"description": "A FHIR server in memory for invented patients", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": (
+                    "Resources are kept in memory and not validated against profiles. Searches take "
+                    "_count, _sort, _total, _include and _summary=count, by GET or POST. In a transaction "
+                    "urn:uuid references and conditional references are resolved."
+                ),
+                "resource": [_type_capability(type) for type in types],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
+            }
+        ],
+    }
+
+
+def _type_capability(type: str) -> dict[str, Json]:
+    parameters = parameters_of(type)
+    capability: dict[str, Json] = {
+        "type": type,
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": True,
+        "conditionalDelete": "not-supported",
+        "searchParam": [{"name": name, "type": parameters[name].kind} for name in sorted(parameters)],
+    }
+    if includes := [name for name in sorted(parameters) if parameters[name].kind == "reference"]:
+        capability["searchInclude"] = [f"{type}:{name}" for name in includes]
+    return capability

@@ -1,0 +1,150 @@
+"""Reading a folder of FHIR files: NDJSON, gzipped or not, and JSON with a resource, a Bundle or an array.
+
+Files are read in the order of their names, NDJSON line by line, so that a folder of any size fits in memory.
+A line that cannot be read is set aside with its number; a file that ends in the middle is not taken for a
+whole one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import msgspec
+
+from fhir_adapter.ehr.contents import Contents
+from fhir_adapter.ehr.json_text import NotWhole, without_bom
+from fhir_adapter.ehr.ndjson import Line, read_lines
+from fhir_adapter.ehr.page import Page
+from fhir_adapter.errors import StreamIncomplete, UsageError
+
+Kind = Literal["ndjson", "json"]
+
+_SUFFIXES: dict[str, Kind] = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
+_SNIFFED = 65_536
+_CUT = (EOFError, zlib.error, gzip.BadGzipFile)
+PAGE_RESOURCES = 1_000
+MAX_RESOURCE_BYTES = 20 << 20
+MAX_JSON_BYTES = 1 << 30
+
+
+class FolderFile(msgspec.Struct, frozen=True):
+    """One file of the folder. `name` is its path inside the folder, with `/`, and the name of its stream."""
+
+    path: Path
+    name: str
+    kind: Kind
+    gzipped: bool
+
+
+def scan(folder: Path) -> Iterator[FolderFile]:
+    """The FHIR files below `folder`, sorted by name. `UsageError` if there is no such folder or no FHIR in
+    it.
+    """
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise UsageError(f"The input folder {folder} {what}.", "Give a folder with NDJSON or JSON files.")
+    files = _listed(folder)
+    if not any(_holds_fhir(file) for file in files):
+        raise UsageError(
+            f"The folder {folder} holds no FHIR resources.",
+            "It should hold *.ndjson, *.ndjson.gz or *.json files with FHIR R4 resources or Bundles.",
+        )
+    return iter(files)
+
+
+def _listed(folder: Path) -> list[FolderFile]:
+    try:
+        found = [_file(path, folder) for path in folder.rglob("*") if path.is_file()]
+    except OSError:
+        raise UsageError(f"The folder {folder} cannot be read.") from None
+    return sorted((file for file in found if file is not None), key=lambda file: file.name)
+
+
+def _file(path: Path, folder: Path) -> FolderFile | None:
+    name = path.relative_to(folder).as_posix()
+    if any(part.startswith(".") for part in name.split("/")):
+        return None
+    gzipped = path.suffix.lower() == ".gz"
+    kind = _SUFFIXES.get(Path(path.stem if gzipped else path.name).suffix.lower())
+    return FolderFile(path, name, kind, gzipped) if kind else None
+
+
+def _holds_fhir(file: FolderFile) -> bool:
+    """A first look, to tell a folder of FHIR from a folder of anything else."""
+    try:
+        with _opened(file) as opened:
+            return b'"resourceType"' in opened.read(_SNIFFED)
+    except (OSError, *_CUT):
+        return False
+
+
+def _opened(file: FolderFile) -> BinaryIO:
+    if not file.gzipped:
+        return file.path.open("rb")
+    if file.path.stat().st_size == 0:
+        raise EOFError  # the gzip module would take it for a whole file with nothing in it
+    return cast(BinaryIO, gzip.open(file.path))
+
+
+def read_pages(
+    file: FolderFile, *, page_resources: int = PAGE_RESOURCES, max_bytes: int = MAX_RESOURCE_BYTES
+) -> Iterator[Page]:
+    """The resources of one file, in pages of about `page_resources`.
+
+    `StreamIncomplete` when the file is cut short or damaged, `UsageError` when it cannot be opened.
+    """
+    try:
+        with _opened(file) as opened:
+            if file.kind == "ndjson":
+                yield from _pages_of_lines(file.name, opened, page_resources, max_bytes)
+            else:
+                yield from _pages_of_json(file.name, opened, page_resources)
+    except _CUT:
+        raise StreamIncomplete(
+            f"{file.name} is incomplete: the compressed file is cut short or damaged.", "Export it again."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{file.name} cannot be read ({type(error).__name__}).") from None
+
+
+def _pages_of_lines(name: str, opened: BinaryIO, size: int, max_bytes: int) -> Iterator[Page]:
+    number, contents = 1, Contents(name)
+    for line in read_lines(opened, max_bytes):
+        _check_end(name, line)
+        contents.add_line(line)
+        if len(contents) >= size:
+            yield contents.page(number)
+            number, contents = number + 1, Contents(name)
+    if len(contents) or number == 1:
+        yield contents.page(number)
+
+
+def _check_end(name: str, line: Line) -> None:
+    """A last line without its end that is not JSON either was cut; one that is JSON is whole."""
+    if line.ended or line.too_long:
+        return
+    try:
+        msgspec.json.decode(line.text, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        raise StreamIncomplete(
+            f"{name} is incomplete: it ends in the middle of a line.", "Export or copy it again."
+        ) from None
+
+
+def _pages_of_json(name: str, opened: BinaryIO, size: int) -> Iterator[Page]:
+    text = opened.read(MAX_JSON_BYTES + 1)
+    if len(text) > MAX_JSON_BYTES:
+        raise StreamIncomplete(
+            f"{name} is too big for one JSON file.",
+            "Write it as NDJSON, one resource a line; then any size is read.",
+        )
+    contents = Contents(name)
+    try:
+        contents.add_document(without_bom(text).strip())
+    except NotWhole:
+        raise StreamIncomplete(f"{name} is incomplete: the JSON is cut short.", "Copy it again.") from None
+    yield from contents.pages(size)

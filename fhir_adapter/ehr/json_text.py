@@ -1,0 +1,77 @@
+"""JSON looked at as text: how it begins, whether it is whole, where the elements of an array lie.
+
+Parsers reject a whole document for one bad byte. Here one bad element can be cut out and the others kept.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BOM = b"\xef\xbb\xbf"
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]', re.DOTALL)
+_BLANK = b" \t\r\n"
+_OPEN, _CLOSE = b"{[", b"}]"
+
+
+class NotWhole(ValueError):
+    """The text ends before its brackets and strings do, or closes what it never opened."""
+
+
+def without_bom(text: bytes) -> bytes:
+    """A leading byte order mark is not part of JSON, but part of the world."""
+    return text.removeprefix(_BOM)
+
+
+def looks_like_markup(text: bytes) -> bool:
+    """Does it begin like HTML or XML?"""
+    return without_bom(text[:1024]).lstrip(_BLANK).startswith(b"<")
+
+
+def split_elements(text: bytes, start: int) -> tuple[list[bytes], int]:
+    """The elements of the array whose bracket is at `start`, as written, and the position after it."""
+    elements: list[bytes] = []
+    depth, begin = 0, start + 1
+    for token in _TOKEN.finditer(text, start):
+        mark = token.group()
+        if mark in (b"{", b"["):
+            depth += 1
+        elif mark in (b"}", b"]"):
+            depth -= 1
+        if (depth == 1 and mark == b",") or depth == 0:
+            element = text[begin : token.start()].strip(_BLANK)
+            if element or mark == b",":
+                elements.append(element)
+            begin = token.end()
+        if depth == 0:
+            return elements, token.end()
+    raise NotWhole
+
+
+def cut_out_array(text: bytes, name: str) -> tuple[bytes, list[bytes]]:
+    """The object `text` with the array member `name` emptied, and that array's elements as they are written.
+
+    An object without such a member comes back as it is. `NotWhole` if the text is cut short.
+    """
+    key = f'"{name}"'.encode()
+    depth, last = 0, b""
+    tokens = _TOKEN.finditer(text)
+    for token in tokens:
+        mark = token.group()
+        if depth == 1 and mark == b"[" and last == key:
+            elements, end = split_elements(text, token.start())
+            rest = text[end:]
+            if not _is_balanced(rest, depth):
+                raise NotWhole
+            return text[: token.start()] + b"[]" + rest, elements
+        depth += 1 if mark in (b"{", b"[") else -1 if mark in (b"}", b"]") else 0
+        last = mark
+    if depth != 0 or not last:
+        raise NotWhole
+    return text, []
+
+
+def _is_balanced(text: bytes, depth: int) -> bool:
+    for token in _TOKEN.finditer(text):
+        mark = token.group()
+        depth += 1 if mark in (b"{", b"[") else -1 if mark in (b"}", b"]") else 0
+    return depth == 0

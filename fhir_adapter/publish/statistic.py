@@ -1,0 +1,106 @@
+"""A statistic in FHIR: the score of a group, and the extension that says what R4 has no element for.
+
+`mappings/common/fhir/StructureDefinition-statistic.json` defines the extension,
+`docs/reference/measure-reports.md` explains it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+
+from fhir_adapter.analysis.wording import is_share
+from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.finding import Json
+from fhir_adapter.publish.codes import DATA_ABSENT_REASON, UCUM
+from fhir_adapter.publish.documents import Resource
+from fhir_adapter.publish.identity import STATISTIC
+
+_PLACES = Decimal("0.000001")
+
+
+def exact(value: float) -> int | Decimal:
+    """`value` rounded half up to six decimals, without trailing zeros, so that equal gives equal bytes."""
+    rounded = Decimal(repr(value)).quantize(_PLACES, rounding=ROUND_HALF_UP).normalize()
+    return int(rounded) if rounded == rounded.to_integral_value() else rounded
+
+
+def quantity(value: float, unit: str) -> Resource:
+    """A Quantity in UCUM."""
+    return {"value": exact(value), **_unit(unit)}
+
+
+def absent(reason: str, unit: str = "") -> Resource:
+    """A Quantity that has no value, and says why with a code of data-absent-reason."""
+    why = {"_value": {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": reason}]}}
+    return {**why, **_unit(unit)} if unit else why
+
+
+def score(estimate: Estimate) -> Resource:
+    """The measureScore: the value, or why there is none (`temp-unknown` for a median not reached)."""
+    if estimate.not_estimable or (estimate.value is None and not estimate.not_reached):
+        return absent("unknown" if estimate.n else "not-applicable", estimate.unit)
+    if estimate.not_reached or estimate.value is None:
+        return absent("temp-unknown", estimate.unit)
+    return quantity(estimate.value, estimate.unit)
+
+
+def extension(estimate: Estimate) -> Resource:
+    """The `statistic` extension of one group."""
+    return {"url": STATISTIC, "extension": list(_parts(estimate))}
+
+
+def not_computed() -> Resource:
+    """The extension of a group whose statistic does not exist under the parameters in force."""
+    reason = "not computed with the parameters and the data of this report"
+    return {"url": STATISTIC, "extension": [{"url": "notEstimable", "valueString": reason}]}
+
+
+def _parts(estimate: Estimate) -> Iterator[Resource]:
+    yield {"url": "method", "valueCode": estimate.method}
+    yield {"url": "population", "valueCode": estimate.population}
+    if estimate.timepoint_months is not None:
+        yield {"url": "timepoint", "valueDuration": quantity(estimate.timepoint_months, "mo")}
+    yield from _interval(estimate)
+    for name, value in (("rangeLow", estimate.range_low), ("rangeHigh", estimate.range_high)):
+        if value is not None:
+            yield {"url": name, "valueDecimal": exact(value)}
+    for name, count in (
+        ("atRisk", estimate.at_risk),
+        ("events", estimate.events),
+        ("missing", estimate.missing),
+    ):
+        if count is not None:
+            yield {"url": name, "valueUnsignedInt": count}
+    if estimate.not_estimable:
+        yield {"url": "notEstimable", "valueString": estimate.not_estimable}
+    for name, setting in sorted(estimate.parameters.items()):
+        yield _parameter(name, setting)
+
+
+def _interval(estimate: Estimate) -> Iterator[Resource]:
+    ends = (estimate.ci_low, estimate.ci_high)
+    if (
+        estimate.ci_level is None
+        or estimate.not_estimable
+        or (ends == (None, None) and not estimate.not_reached)
+    ):
+        return
+    yield {"url": "ciLevel", "valueDecimal": exact(estimate.ci_level)}
+    for name, end in zip(("ciLow", "ciHigh"), ends, strict=True):
+        if end is not None and math.isfinite(end):
+            yield {"url": name, "valueDecimal": exact(end)}
+        else:
+            unbounded = "positive-infinity" if name == "ciHigh" and not is_share(estimate) else "unknown"
+            yield {"url": name, "valueQuantity": absent(unbounded, estimate.unit)}
+
+
+def _parameter(name: str, setting: Json) -> Resource:
+    text = str(setting).lower() if isinstance(setting, bool | None) else str(setting) or "none"
+    parts = [{"url": "name", "valueString": name}, {"url": "value", "valueString": text}]
+    return {"url": "parameter", "extension": parts}
+
+
+def _unit(unit: str) -> Resource:
+    return {"unit": unit, "system": UCUM, "code": unit}

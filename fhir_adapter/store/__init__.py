@@ -1,0 +1,7 @@
+"""The landing store: what was received, kept whole, with an account of where everything went."""
+
+from fhir_adapter.fhir.quarantine import Quarantined
+from fhir_adapter.store.ledger import StreamLedger
+from fhir_adapter.store.store import Store
+
+__all__ = ["Quarantined", "Store", "StreamLedger"]

@@ -6,6 +6,8 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
+
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.store.ledger import StreamLedger
@@ -39,9 +41,9 @@ def records(
 
 
 def ledger(database: sqlite3.Connection, run: int) -> list[StreamLedger]:
-    return [
-        StreamLedger(*row[:-3], *map(bool, row[-3:-1]), row[-1]) for row in database.execute(_LEDGER, (run,))
-    ]
+    rows = database.execute(_LEDGER, (run,))
+    names = [column[0] for column in rows.description]
+    return [msgspec.convert(dict(zip(names, row, strict=True)), StreamLedger, strict=False) for row in rows]
 
 
 def last_run(database: sqlite3.Connection) -> int | None:

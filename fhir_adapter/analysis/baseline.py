@@ -1,0 +1,135 @@
+"""Who the people are: attrition, baseline table, BsAb failure and the lengths before the infusion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from fhir_adapter.analysis.parameters import in_force
+from fhir_adapter.analysis.proportions import proportion
+from fhir_adapter.analysis.summaries import count, median_and_range
+from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.finding import Span
+from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.study import Study
+
+Judgements = Sequence[Judgement]
+
+
+def attrition(flow: Iterable[tuple[str, int]], study: Study) -> Iterator[Estimate]:
+    """How many people are left after each step."""
+    for step, left in flow:
+        label = f"People left after the step {step}"
+        yield count((f"attrition.{step}", "attrition", label), left, parameters=in_force(study, "data_cut"))
+
+
+def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """The baseline table. Its denominators are people whose value is settled; `missing` counts the others."""
+    cut = in_force(study, "data_cut")
+    yield count(("baseline.n", "baseline", "People in the cohort"), len(people), parameters=cut)
+    sexes = [None if person.subject.sex == "unknown" else person.subject.sex for person in people]
+    for sex in ("male", "female"):
+        yield _share(
+            f"baseline.{sex}", sex.capitalize(), [None if s is None else s == sex for s in sexes], study
+        )
+    yield median_and_range(
+        ("baseline.age", "baseline", "Age"),
+        [_length(person.age.value) for person in people],
+        unit="a",
+        parameters=in_force(study, "data_cut", "ipi_age_at"),
+    )
+    yield median_and_range(
+        ("baseline.ipi", "baseline", "International Prognostic Index"),
+        [person.ipi.value.points.settled if person.ipi.value else None for person in people],
+        unit="1",
+        parameters=in_force(study, "data_cut", "ipi_reference", "ipi_age_at", "ipi_missing"),
+    )
+    yield median_and_range(
+        ("baseline.prior_lines", "baseline", "Prior lines of therapy"),
+        [person.lines.value.count.settled if person.lines.value else None for person in people],
+        unit="1",
+        parameters=in_force(study, "data_cut", "prior_lines", "gap_days", "regimen_window_days"),
+    )
+    yield from _disease(people, study)
+    yield from _products(people, study)
+
+
+def _disease(people: Judgements, study: Study) -> Iterator[Estimate]:
+    over = study.parameters.ipi_extranodal_over
+    organs = [len(person.sites.value.organs) if person.sites.value else None for person in people]
+    yield _share(
+        "baseline.extranodal_2_or_more",
+        f"{over + 1} or more extranodal sites",
+        [None if number is None else number > over for number in organs],
+        study,
+        "ipi_extranodal_over",
+    )
+    yield _share(
+        "baseline.bulky",
+        "Bulky disease",
+        [person.bulk.value.bulky if person.bulk.value else None for person in people],
+        study,
+        "bulky_mm",
+        "bulky_inclusive",
+    )
+
+
+def _products(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """What was given: BsAb by target pair and agent (ever exposed, before apheresis), CAR-T by targets."""
+    exposures = [person.exposure.value.exposures if person.exposure.value else None for person in people]
+    for pair in _target_sets(study, study.roles.bsab):
+        given = [None if e is None else any(antigens(one.targets) == pair for one in e) for e in exposures]
+        yield _share(f"baseline.bsab.{pair}", f"BsAb {pair}, ever exposed", given, study)
+    for agent in sorted(study.roles.bsab):
+        given = [None if e is None else any(one.agent == agent for one in e) for e in exposures]
+        yield _share(
+            f"baseline.bsab_agent.{agent}", f"BsAb {study.display(agent)}, ever exposed", given, study
+        )
+    for targets in _target_sets(study, study.roles.car_t):
+        infused = [antigens(p.index.value.targets) == targets if p.index.value else None for p in people]
+        yield _share(f"baseline.car_t.{targets}", f"CAR-T {targets}", infused, study)
+
+
+def antigens(targets: Iterable[str]) -> str:
+    """The targets as one name that does not depend on their order: CD3 first, `CD3xCD20`."""
+    return "x".join(sorted(set(targets), key=lambda target: (target != "CD3", target)))
+
+
+def _target_sets(study: Study, agents: Iterable[str]) -> list[str]:
+    return sorted({antigens(study.targets(agent)) for agent in agents if study.targets(agent)})
+
+
+def failure(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """The outcome of the BsAb line; everybody is in the denominator, the undetermined too."""
+    names = ("data_cut", "bsab_status_rule", "interval_days", "interval_anchor", "bsab_line_for_status")
+    status = [person.failure.value.status if person.failure.value else "undetermined" for person in people]
+    for name in ("refractory", "relapsed", "undetermined"):
+        figure = (f"failure.{name}", "failure", f"BsAb failure: {name}")
+        yield proportion(figure, status.count(name), len(people), study, parameters=in_force(study, *names))
+
+
+def intervals(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """Washout and vein-to-vein time in days, for people in whom they are settled."""
+    lengths: tuple[tuple[str, str, Callable[[Judgement], Span | None], tuple[str, ...]], ...] = (
+        ("washout", "Washout", lambda person: person.washout.value, ("washout_to", "index_apheresis")),
+        ("vein_to_vein", "Vein-to-vein time", _vein_to_vein, ("index_apheresis",)),
+    )
+    for name, label, span, names in lengths:
+        days = [_length(span(person)) for person in people]
+        parameters = in_force(study, "data_cut", *names, "episode_gap_days")
+        yield median_and_range((f"{name}.median", name, label), days, unit="d", parameters=parameters)
+
+
+def _vein_to_vein(person: Judgement) -> Span | None:
+    return person.index.value.vein_to_vein if person.index.value else None
+
+
+def _length(span: Span | None) -> int | None:
+    return span.days if span else None
+
+
+def _share(name: str, label: str, values: Sequence[bool | None], study: Study, *parameters: str) -> Estimate:
+    known = [value for value in values if value is not None]
+    missing = len(values) - len(known)
+    in_use = in_force(study, "data_cut", *parameters)
+    figure = (name, "baseline", label)
+    return proportion(figure, sum(known), len(known), study, missing=missing, parameters=in_use)

@@ -1,0 +1,194 @@
+"""From one person's time line to times: origin, event and censoring of each endpoint, `clinical.md` §1.6.
+
+| endpoint | from | event | censored at |
+|---|---|---|---|
+| OS | infusion | death | last contact |
+| PFS | infusion | progression or death | last assessment (`pfs_censor`) |
+| DOR, DOCR | first response, first complete response | as PFS | as PFS |
+| EFS | infusion | progression, death or new therapy | as PFS |
+| TTNT | infusion | new therapy or death | last contact |
+| TTP | infusion | progression | as PFS; a death censors |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from fhir_adapter.analysis.contradictions import contradictions
+from fhir_adapter.analysis.history import History, history
+from fhir_adapter.analysis.landmarks import Landmark
+from fhir_adapter.cohort.estimate import Endpoint, EventTime, NotInEndpoint
+from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.study import Parameters, Study
+
+ENDPOINTS: tuple[Endpoint, ...] = ("OS", "PFS", "DOR", "DOCR", "EFS", "TTNT", "TTP")
+Fact = Literal["death", "progression", "new_therapy", "transplant"]
+# On one day the first of these decides: a progression is seen before the death, a therapy starts after both.
+_EVENTS: dict[Endpoint, tuple[Fact, ...]] = {
+    "OS": ("death",),
+    "PFS": ("progression", "death"),
+    "DOR": ("progression", "death"),
+    "DOCR": ("progression", "death"),
+    "EFS": ("progression", "death", "new_therapy"),
+    "TTNT": ("death", "new_therapy"),
+    "TTP": ("progression",),
+}
+_BY_ASSESSMENT = ("PFS", "DOR", "DOCR", "EFS", "TTP")
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a time ends; `facts` are the kinds of record it rests on."""
+
+    at: Landmark
+    event: bool
+    facts: frozenset[str] = frozenset()
+
+
+class _Left(Exception):
+    """The person leaves the endpoint."""
+
+    def __init__(self, reason: str, *sources: str) -> None:
+        super().__init__(reason)
+        self.reason, self.sources = reason, tuple(source for source in sources if source)
+
+
+def event_times(
+    judgement: Judgement, study: Study
+) -> tuple[tuple[EventTime, ...], tuple[NotInEndpoint, ...]]:
+    """The times of one person in the order of `ENDPOINTS`, and the endpoints that the records do not allow.
+
+    A person without a response has no DOR and no DOCR, and that is no contradiction: there is simply no row.
+    """
+    times: list[EventTime] = []
+    left: list[NotInEndpoint] = []
+    subject_id = judgement.subject.subject_id
+    known = history(judgement, study)
+    for endpoint in ENDPOINTS if known else ENDPOINTS[:2]:
+        try:
+            found = _event_time(endpoint, judgement, known, study.parameters)
+        except _Left as reason:
+            found = None
+            left.append(
+                NotInEndpoint(
+                    subject_id=subject_id, endpoint=endpoint, reason=reason.reason, sources=reason.sources
+                )
+            )
+        times += [found] if found else []
+    return tuple(times), tuple(left)
+
+
+def _event_time(
+    endpoint: Endpoint, judgement: Judgement, known: History | None, settings: Parameters
+) -> EventTime | None:
+    if known is None:
+        raise _Left("no_infusion_date", *judgement.index.sources)
+    start = _start(endpoint, known, settings)
+    if start is None:
+        return None
+    end = _end(endpoint, known, settings, start)
+    relies_on = end.facts | {"start"} | ({"response"} if endpoint in _BY_ASSESSMENT else set())
+    for wrong in contradictions(judgement, known):
+        if wrong.fact in relies_on:
+            raise _Left(wrong.reason, *wrong.sources)
+    return _measured(endpoint, judgement.subject.subject_id, start, end, settings)
+
+
+def _start(endpoint: Endpoint, known: History, settings: Parameters) -> Landmark | None:
+    if endpoint == "DOR":
+        return known.response
+    if endpoint == "DOCR":
+        return known.complete_response
+    if settings.time_origin == "infusion":
+        return known.infusion
+    if known.apheresis is None:
+        raise _Left("no_apheresis_date", known.infusion.source)
+    return known.apheresis
+
+
+def _end(endpoint: Endpoint, known: History, settings: Parameters, start: Landmark) -> _End:
+    """The first event, unless a treatment that censors came before it; else the last day without one."""
+    event = _first_event(endpoint, known, settings)
+    if endpoint in _BY_ASSESSMENT and (
+        stopped := _stopped_by_treatment(endpoint, known, settings, start, event)
+    ):
+        return stopped
+    if event is not None:
+        return event
+    censored = _censored(endpoint, known, settings, start)
+    if not known.died_undated or endpoint == "TTP":
+        return censored
+    if settings.undated_death == "exclude":
+        raise _Left("death_without_date", known.died_undated)
+    return replace(censored, at=censored.at.named(f"death without a date, {censored.at.reason}"))
+
+
+def _first_event(endpoint: Endpoint, known: History, settings: Parameters) -> _End | None:
+    facts = _EVENTS[endpoint]
+    if endpoint in ("PFS", "DOR", "DOCR") and settings.new_therapy == "event":
+        facts = (*facts, "new_therapy")
+    if endpoint in _BY_ASSESSMENT and endpoint != "TTP" and settings.allo_hct_in_cr == "event":
+        facts = (*facts, "transplant")
+    found: list[tuple[Landmark, Fact]] = [
+        (day, fact) for fact in facts if (day := getattr(known, fact)) is not None
+    ]
+    if not found:
+        return None
+    first, fact = min(found, key=lambda item: item[0].assumed)
+    return _End(first, True, frozenset({fact}))
+
+
+def _stopped_by_treatment(
+    endpoint: Endpoint, known: History, settings: Parameters, start: Landmark, event: _End | None
+) -> _End | None:
+    """The censoring by a new therapy or a transplantation that came before any event."""
+    stops: list[tuple[Landmark, Landmark]] = []
+    if known.new_therapy and settings.new_therapy == "censor_before" and endpoint != "EFS":
+        seen = known.assessed_until(known.new_therapy)
+        last = seen[0] if seen else start.named("not assessed")
+        stops.append((known.new_therapy, last.named(f"{last.reason} before new therapy")))
+    if known.transplant and settings.allo_hct_in_cr == "censor":
+        stops.append((known.transplant, known.transplant))
+    first = min(stops, key=lambda stop: stop[0].assumed, default=None)
+    if first is None or (event is not None and event.at.assumed <= first[0].assumed):
+        return None
+    return _End(first[1], False, frozenset({"new_therapy"}))
+
+
+def _censored(endpoint: Endpoint, known: History, settings: Parameters, start: Landmark) -> _End:
+    if endpoint == "TTP" and known.death:
+        return _End(known.death.named("death without progression"), False, frozenset({"death"}))
+    if endpoint in _BY_ASSESSMENT and settings.pfs_censor == "last_assessment":
+        return _End(known.last_assessment or start.named("not assessed"), False)
+    return _End(known.last_contact, False)
+
+
+def _measured(
+    endpoint: Endpoint, subject_id: str, start: Landmark, end: _End, settings: Parameters
+) -> EventTime:
+    """The time in days, with its bounds; a partial date stands for its middle, within the order of things."""
+    if end.at.on.latest < start.on.earliest:
+        raise _Left("end_before_start", start.source, end.at.source)
+    same = end.at.on is start.on
+    shortest, longest = (0, 0) if same else start.on.days_until(end.at.on)
+    shortest = max(0, shortest)
+    settled = shortest == longest
+    if not settled and settings.partial_date_policy == "exclude":
+        raise _Left("date_not_exact", start.source, end.at.source)
+    begins = min(start.assumed, end.at.on.latest)
+    ends = begins if same else max(end.at.assumed, begins)
+    unknown = not settled and settings.partial_date_policy == "bounds"
+    return EventTime(
+        subject_id=subject_id,
+        endpoint=endpoint,
+        start=begins,
+        end=ends,
+        days=None if unknown else (ends - begins).days,
+        days_min=shortest,
+        days_max=longest,
+        imputed=not settled,
+        event=end.event,
+        reason=end.at.reason,
+        source=end.at.source,
+    )

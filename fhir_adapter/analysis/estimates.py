@@ -1,0 +1,50 @@
+"""Every statistic of the study, in one fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fhir_adapter.analysis.baseline import attrition, baseline, failure, intervals
+from fhir_adapter.analysis.outcomes import followup, response, survival
+from fhir_adapter.analysis.toxicity import toxicity
+from fhir_adapter.cohort.estimate import Estimate, EventTime
+from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.study import Study
+
+
+def estimate(
+    judgements: Sequence[Judgement], times: Sequence[EventTime], flow: Iterable[tuple[str, int]], study: Study
+) -> tuple[Estimate, ...]:
+    """All statistics of a cohort. `flow` gives the people left after each step of the attrition.
+
+    The order: attrition, baseline (people, disease, products), BsAb failure, washout and vein-to-vein,
+    follow-up, response, PFS, OS, DOR, CRS, ICANS, laboratory toxicity. It depends on the study only, never on
+    the people: an empty cohort has the same statistics, and each says that it cannot be estimated.
+    """
+    return (
+        *attrition(flow, study),
+        *baseline(judgements, study),
+        *failure(judgements, study),
+        *intervals(judgements, study),
+        *followup(judgements, times, study),
+        *response(judgements, study),
+        *survival(judgements, times, study),
+        *toxicity(judgements, study),
+    )
+
+
+def remarks(estimates: Iterable[Estimate]) -> tuple[str, ...]:
+    """What a reader should be told about results that look wrong and are not (`clinical.md` §0.2, §3.3)."""
+    found = {
+        (one.endpoint, one.timepoint_months): one for one in estimates if one.timepoint_months is not None
+    }
+    return tuple(
+        f"PFS at {months} months is above OS. This is not an error: people are censored at different times "
+        "in the two curves, so that their steps rest on different numbers at risk."
+        for (endpoint, months), pfs in found.items()
+        if endpoint == "PFS" and _above(pfs, found.get(("OS", months)))
+    )
+
+
+def _above(one: Estimate, other: Estimate | None) -> bool:
+    return bool(other and one.value is not None and other.value is not None and one.value > other.value)

@@ -1,0 +1,172 @@
+"""What became of the people: follow-up, best response, and survival by Kaplan-Meier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fhir_adapter.analysis.parameters import in_force
+from fhir_adapter.analysis.proportions import proportion
+from fhir_adapter.analysis.summaries import Figure, median_and_range
+from fhir_adapter.analysis.survival import Curve, curve
+from fhir_adapter.cohort.estimate import Endpoint, Estimate, EventTime
+from fhir_adapter.cohort.finding import Json
+from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.study import Study
+
+Judgements = Sequence[Judgement]
+Times = Sequence[EventTime]
+NAMES: dict[Endpoint, str] = {
+    "PFS": "Progression-free survival",
+    "OS": "Overall survival",
+    "DOR": "Duration of response",
+}
+_TIME = ("data_cut", "time_origin", "month_days", "partial_date_policy", "alive_after_cut", "undated_death")
+_PROGRESSION = (
+    "pfs_censor",
+    "new_therapy",
+    "allo_hct_in_cr",
+    "clinical_progression",
+    "ir_policy",
+    "response_system",
+)
+RESPONSES = ("CR", "PR", "responded-unspecified")
+
+
+def followup(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:
+    """Follow-up as the simple median over all people, the dead included, and by reverse Kaplan-Meier."""
+    month = float(study.parameters.month_days)
+    days = [time.days for time in times if time.endpoint == "OS" and time.days is not None]
+    missing = len(people) - len(days)
+    yield median_and_range(
+        ("followup.median", "follow-up", "Follow-up, simple median"),
+        [*(day / month for day in days), *[None] * missing],
+        unit="mo",
+        parameters=in_force(study, *_TIME),
+    )
+    reverse = curve(times, "OS", study, reverse=True)
+    figure = ("followup.reverse_km", "follow-up", "Follow-up, reverse Kaplan-Meier median")
+    yield _median(figure, reverse, missing, "infused", "reverse-kaplan-meier", study, in_force(study, *_TIME))
+
+
+def response(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """Best response. A response of unknown depth counts as a response and is missing from CR and from PR.
+
+    An empty best response (assessments that contradict each other) is missing everywhere.
+    """
+    best = [person.response.value.best if person.response.value else "NE" for person in people]
+    evaluable = study.parameters.orr_denominator == "evaluable"
+    counted = [category for category in best if category not in ("NE", "")] if evaluable else best
+    parameters = in_force(study, "data_cut", "orr_denominator", "bor_end", "ir_policy", "response_system")
+    groups = (
+        ("orr", "Overall response", RESPONSES),
+        *(
+            (category.lower(), f"Best response {category}", (category,))
+            for category in ("CR", "PR", "SD", "PD", "NE")
+        ),
+    )
+    for name, label, categories in groups:
+        yield proportion(
+            (f"response.{name}", "response", label),
+            sum(category in categories for category in counted),
+            len(counted),
+            study,
+            missing=best.count("") + (counted.count("responded-unspecified") if name in ("cr", "pr") else 0),
+            population="evaluable" if evaluable else "infused",
+            parameters=parameters,
+        )
+
+
+def survival(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:
+    """PFS and OS at the study's timepoints and their medians; the median duration of response."""
+    for endpoint in ("PFS", "OS"):
+        known = curve(times, endpoint, study)
+        missing = len(people) - (known.n if known else 0)
+        for months in study.parameters.timepoints_months:
+            yield at_month(endpoint, known, months, missing, study)
+        yield _endpoint_median(endpoint, known, missing, "infused", study)
+    responders = sum(time.endpoint == "DOR" for time in times)
+    known = curve(times, "DOR", study)
+    yield _endpoint_median("DOR", known, responders - (known.n if known else 0), "responders", study)
+
+
+def at_month(endpoint: Endpoint, known: Curve | None, months: int, missing: int, study: Study) -> Estimate:
+    """The probability of being free of the event at `months`, with the people still followed by then."""
+    settings = study.parameters
+    day = float(months * settings.month_days)
+    reason = _not_estimable(known, day, study)
+    step = known.at(day) if known and not reason else None
+    interval = (step.ci_low, step.ci_high) if step else (None, None)
+    parameters = in_force(study, *_parameters(endpoint), "km_ci", "beyond_last_time")
+    if step and step.survival == 1:
+        parameters["interval"] = "no width: no event so far"
+    return Estimate(
+        id=f"{endpoint.lower()}.{months}m",
+        endpoint=endpoint,
+        label=f"{NAMES[endpoint]} at {months} months",
+        timepoint_months=months,
+        method="kaplan-meier",
+        value=step.survival if step else None,
+        ci_level=settings.ci_level if interval != (None, None) else None,
+        ci_low=interval[0],
+        ci_high=interval[1],
+        n=known.n if known else 0,
+        events=known.events_by(day) if known else None,
+        at_risk=known.at_risk(day) if known else None,
+        not_estimable=reason,
+        missing=missing,
+        parameters=parameters,
+    )
+
+
+def _not_estimable(known: Curve | None, day: float, study: Study) -> str:
+    if known is None:
+        return "nobody with a follow-up time in days"
+    if known.reaches(day) or study.parameters.beyond_last_time == "carry":
+        return ""
+    return "nobody was followed that long"
+
+
+def _endpoint_median(
+    endpoint: Endpoint, known: Curve | None, missing: int, population: str, study: Study
+) -> Estimate:
+    figure = (f"{endpoint.lower()}.median", endpoint, f"{NAMES[endpoint]}, median")
+    parameters = in_force(study, *_parameters(endpoint), "km_ci", "km_median_tie")
+    return _median(figure, known, missing, population, "kaplan-meier", study, parameters)
+
+
+def _parameters(endpoint: Endpoint) -> tuple[str, ...]:
+    return _TIME if endpoint == "OS" else (*_TIME, *_PROGRESSION)
+
+
+def _median(
+    figure: Figure,
+    known: Curve | None,
+    missing: int,
+    population: str,
+    method: str,
+    study: Study,
+    parameters: dict[str, Json],
+) -> Estimate:
+    """The median of a curve in months; not reached when the curve never falls to one half."""
+    settings = study.parameters
+    month = float(settings.month_days)
+    middle = known.median(settings.km_median_tie) if known else None
+    low, high = known.median_interval() if known else (None, None)
+    return Estimate(
+        id=figure[0],
+        endpoint=figure[1],
+        label=figure[2],
+        population=population,
+        method=method,
+        value=middle / month if middle is not None else None,
+        unit="mo",
+        ci_level=settings.ci_level if known else None,
+        ci_low=low / month if low is not None else None,
+        ci_high=high / month if high is not None else None,
+        n=known.n if known else 0,
+        events=known.events_by(known.last_time) if known else None,
+        not_reached=known is not None and middle is None,
+        not_estimable="" if known else "nobody with a follow-up time in days",
+        missing=missing,
+        parameters=parameters,
+    )

@@ -1,0 +1,122 @@
+"""How many people had an adverse event, and how bad it was, one person counted once per term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fhir_adapter.analysis.parameters import in_force
+from fhir_adapter.analysis.proportions import proportion
+from fhir_adapter.analysis.summaries import worst
+from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.finding import Json, Toxicity
+from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.study import Study
+
+Judgements = Sequence[Judgement]
+Grades = tuple[int, int]
+SEVERE = (
+    3  # "grade 3 or higher" is how severe toxicity is reported; the grades themselves come from the scale
+)
+_SYNDROMES = {"crs": ("CRS", "crs_scale"), "icans": ("ICANS", "icans_scale")}
+_WINDOW = ("data_cut", "ae_window_days", "ae_end")
+_LABS = ("ctcae_version", *_WINDOW, "lab_baseline", "worst_grade", "require_rise", "fibrinogen_fall")
+
+
+def toxicity(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """CRS and ICANS, every laboratory term of the CTCAE version in force, ALT or AST, and elevations.
+
+    The denominator is everybody who was infused. `missing` counts the people whose answer is not known:
+    without any report (which is not a grade 0), or with a grade that may lie on either side; the latter are
+    also counted as the parameter `undetermined`. They are never counted as events.
+    """
+    for code, (name, scale) in _SYNDROMES.items():
+        grades = [_worst_of(person, {code}) for person in people]
+        parameters = in_force(study, scale, *_WINDOW)
+        yield from _rates(code, name, name, grades, study, parameters)
+        yield _worst(f"{code}.max", name, f"{name}, worst grade", grades, parameters)
+    for code, term in graded_terms(study).items():
+        grades = [_worst_of(person, {code}) for person in people]
+        yield from _rates(f"toxicity.{code}", "toxicity", term, grades, study, in_force(study, *_LABS))
+    yield from _transaminases(people, study)
+    yield from _elevations(people, study)
+
+
+def graded_terms(study: Study) -> Mapping[str, str]:
+    """Code and name of every laboratory term in force, in the order of the grading table."""
+    return {clause.term_code: clause.term for clause in study.grading}
+
+
+def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
+    codes = {clause.term_code for clause in study.grading if clause.observable in ("alt", "ast")}
+    if not codes:
+        return
+    grades = [_worst_of(person, codes) for person in people]
+    parameters = in_force(study, *_LABS)
+    yield next(_rates("toxicity.alt-ast", "toxicity", "ALT or AST increased", grades, study, parameters))
+    label = "ALT or AST increased, worst grade"
+    yield _worst("toxicity.alt-ast.max", "toxicity", label, grades, parameters)
+
+
+def _elevations(people: Judgements, study: Study) -> Iterator[Estimate]:
+    """Terms without grades: above the upper limit of the laboratory's own range, or not."""
+    for observable, term in study.elevated_terms.items():
+        answers = [_elevated(person, {observable, term}) for person in people]
+        label = f"{study.display(term)}, above the upper limit of normal"
+        figure = (f"toxicity.{observable}.elevated", "toxicity", label)
+        yield proportion(
+            figure,
+            answers.count(True),
+            len(people),
+            study,
+            missing=answers.count(None),
+            parameters=in_force(study, *_WINDOW),
+        )
+
+
+def _rates(
+    name: str,
+    endpoint: str,
+    label: str,
+    grades: Sequence[Grades | None],
+    study: Study,
+    parameters: dict[str, Json],
+) -> Iterator[Estimate]:
+    for suffix, words, least in (("any", "any grade", 1), ("grade3", f"grade {SEVERE} or higher", SEVERE)):
+        known = [grade for grade in grades if grade is not None]
+        undetermined = sum(low < least <= high for low, high in known)
+        yield proportion(
+            (f"{name}.{suffix}", endpoint, f"{label}, {words}"),
+            sum(low >= least for low, _ in known),
+            len(grades),
+            study,
+            missing=len(grades) - len(known) + undetermined,
+            parameters={**parameters, "undetermined": undetermined},
+        )
+
+
+def _worst(
+    name: str, endpoint: str, label: str, grades: Sequence[Grades | None], parameters: dict[str, Json]
+) -> Estimate:
+    known = [grade for grade in grades if grade is not None]
+    return worst((name, endpoint, label), known, missing=len(grades) - len(known), parameters=parameters)
+
+
+def _worst_of(person: Judgement, codes: set[str]) -> Grades | None:
+    """The smallest and the largest worst grade over some terms; None when none of them was reported."""
+    found = [
+        (answer.grade_min, answer.grade_max)
+        for answer in _answers(person)
+        if answer.code in codes and answer.grade_min is not None and answer.grade_max is not None
+    ]
+    return (max(low for low, _ in found), max(high for _, high in found)) if found else None
+
+
+def _elevated(person: Judgement, names: set[str]) -> bool | None:
+    found = [answer.elevated for answer in _answers(person) if {answer.code, answer.term} & names]
+    return True if True in found else False if False in found else None
+
+
+def _answers(person: Judgement) -> Iterator[Toxicity]:
+    for finding in person.toxicities:
+        if finding.value is not None:
+            yield finding.value

@@ -1,0 +1,160 @@
+"""What the records say about one person: dated facts, each with the resource, version and element it came from."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from fhir_adapter.fhir.dates import PartialDate
+
+
+class Frozen(BaseModel):
+    """Base of the vocabulary: immutable, and strict about what it is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Frozen):
+    """Where a fact was read: the resource (`Type/id`), its version, and the element."""
+
+    reference: str
+    version: str
+    element: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reference}/_history/{self.version}"
+
+
+class Event(Frozen):
+    """A fact with the day it holds for; `on` is None when the record gives no day."""
+
+    on: PartialDate | None
+    source: Source
+    flags: tuple[str, ...] = ()
+
+
+class Dose(Event):
+    """A drug that was given. `on` is the start.
+
+    `given` is `perhaps` for a dose that was stopped or held without saying how much ran in. `ongoing` is true when the
+    record says that the administration had not ended.
+    """
+
+    agent: str
+    label: str = ""
+    ended: PartialDate | None = None
+    given: Literal["yes", "perhaps"] = "yes"
+    ongoing: bool = False
+    amount: Decimal | None = None
+    unit: str = ""
+    intolerance: bool = False
+    evidence: Literal["administration", "statement", "dispense", "request"] = "administration"
+
+
+class Collection(Event):
+    """A collection of lymphocytes (lymphapheresis). `succeeded` is false when the record says that it failed."""
+
+    ended: PartialDate | None = None
+    succeeded: bool = True
+
+
+class Infusion(Event):
+    """The infusion of a CAR-T product; `product` is a code of the study's agents."""
+
+    product: str
+    label: str = ""
+
+
+class Therapy(Event):
+    """A treatment that is not a drug: transplantation or radiotherapy."""
+
+    kind: str
+
+
+class Diagnosis(Event):
+    """A disease the person has; `on` is the onset, `recorded` the day it was written down."""
+
+    disease: str
+    label: str = ""
+    recorded: PartialDate | None = None
+
+
+class Staging(Event):
+    """Ann Arbor stage I to IV as 1 to 4."""
+
+    stage: int
+    evidence: Literal["observation", "condition"] = "observation"
+
+
+class Performance(Event):
+    """ECOG performance status, 0 to 5."""
+
+    ecog: int
+
+
+class Lesion(Event):
+    """The longest single diameter of one lesion, in millimetres."""
+
+    longest_mm: Decimal
+
+
+class DiseaseSite(Event):
+    """An organ or lymphatic site with disease; `extranodal` is false for lymphatic sites.
+
+    `site` is `none` when the record says that no extranodal site was involved.
+    """
+
+    site: str
+    extranodal: bool
+
+
+ResponseCategory = Literal["CR", "PR", "SD", "PD", "IR", "NE", "responded-unspecified"]
+
+
+class Assessment(Event):
+    """A response assessment; `method` says how it was read (coded category, text, Deauville, disease status)."""
+
+    category: ResponseCategory
+    method: str = "category"
+
+
+class Lab(Event):
+    """A laboratory result in the canonical unit of its observable, with the laboratory's own limits in that unit."""
+
+    observable: str
+    value: Decimal
+    comparator: Literal["", "<", "<=", ">", ">="] = ""
+    unit: str
+    lower_limit: Decimal | None = None
+    upper_limit: Decimal | None = None
+    as_reported: str = ""
+
+
+class AdverseEvent(Event):
+    """An adverse event, or the statement that there was none (`grade` 0).
+
+    `grade_min`, `grade_max` bound the grade; both are 1 and 5 when the record gives none.
+    """
+
+    term: str
+    grade_min: int
+    grade_max: int
+    scale: str = ""
+    scale_version: str = ""
+    carrier: Literal["adverse-event", "observation", "condition"] = "adverse-event"
+
+    @property
+    def grade(self) -> int | None:
+        return self.grade_min if self.grade_min == self.grade_max else None
+
+
+class Death(Event):
+    """The person died; `on` is None when the record gives no date."""
+
+
+class Contact(Event):
+    """A completed, patient-based event that proves that the person was alive that day."""
+
+    kind: str

@@ -1,0 +1,210 @@
+"""What a rule answers: a verdict, why in one sentence, step by step, and the resources it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+from fhir_adapter.cohort.events import Event, Frozen, Source
+from fhir_adapter.fhir.dates import PartialDate
+
+V = TypeVar("V")
+Json = str | int | float | bool | None
+
+
+class Step(Frozen):
+    """One fact or decision on the way to a verdict, as it would be said aloud."""
+
+    says: str
+    date: str = ""
+    value: str = ""
+    unit: str = ""
+    parameter: str = ""
+    source: str = ""
+
+
+class Finding(Frozen, Generic[V]):
+    """The answer of one rule about one person.
+
+    `verdict` is `met`, `not met`, `undetermined`, or the class the rule assigns (`refractory`). `value` is the typed
+    result, None when the rule has nothing to give. `parameters` are the study parameters the verdict depends on.
+    """
+
+    rule: str
+    verdict: str
+    value: V | None = None
+    sentence: str
+    steps: tuple[Step, ...] = ()
+    sources: tuple[str, ...] = ()
+    parameters: Mapping[str, Json] = {}
+
+
+def step(says: str, event: Event | None = None, *, value: str = "", unit: str = "", parameter: str = "") -> Step:
+    """A step that rests on `event` (its day and source are taken over) or on a parameter."""
+    day = event.on.iso if event and event.on else ""
+    return Step(
+        says=says,
+        date=day,
+        value=value,
+        unit=unit,
+        parameter=parameter,
+        source=str(event.source) if event else "",
+    )
+
+
+def rests_on(*groups: Event | Source | Sequence[Event | None] | None) -> tuple[str, ...]:
+    """The versioned references of the events a finding rests on, each once, in order."""
+    found: dict[str, None] = {}
+    for group in groups:
+        for item in group if isinstance(group, Sequence) else (group,):
+            if item is not None:
+                found[str(item.source if isinstance(item, Event) else item)] = None
+    return tuple(found)
+
+
+class Span(Frozen):
+    """A length in whole days as an interval; settled when both ends agree."""
+
+    shortest: int
+    longest: int
+
+    @property
+    def days(self) -> int | None:
+        return self.shortest if self.shortest == self.longest else None
+
+
+class Range(Frozen):
+    """A small whole number that is known or bounded."""
+
+    lowest: int
+    highest: int
+
+    @property
+    def settled(self) -> int | None:
+        return self.lowest if self.lowest == self.highest else None
+
+
+class Exposure(Frozen):
+    """All doses of one bispecific antibody before the index apheresis."""
+
+    agent: str
+    targets: tuple[str, ...]
+    first: PartialDate
+    last: PartialDate
+    doses: int
+    ongoing: bool = False
+
+
+class Exposures(Frozen):
+    """The BsAb exposures in order of their last dose; `last_day` is the last dose of any of them, as an interval."""
+
+    exposures: tuple[Exposure, ...]
+    last_dose: PartialDate
+    same_day_as_apheresis: bool = False
+    bridging: bool = False
+
+
+class Index(Frozen):
+    """The anchors of a person's time line; apheresis may be unknown (collected elsewhere)."""
+
+    infusion: PartialDate
+    product: str
+    targets: tuple[str, ...]
+    apheresis: PartialDate | None
+    lymphodepletion: PartialDate | None
+    vein_to_vein: Span | None
+    next_therapy: PartialDate | None
+    next_therapy_kind: str = ""
+    allogeneic_hct: PartialDate | None = None
+
+
+class Failure(Frozen):
+    """Outcome of the BsAb line: its best response, the first progression, and the class the rule gives."""
+
+    status: Literal["relapsed", "refractory", "undetermined"]
+    best_response: str
+    progression: PartialDate | None = None
+
+
+class Line(Frozen):
+    """One line of therapy before the index apheresis."""
+
+    number: int
+    agents: tuple[str, ...]
+    first: PartialDate
+    last: PartialDate
+
+
+class Lines(Frozen):
+    """The lines before the index apheresis, the BsAb line included."""
+
+    count: Range
+    lines: tuple[Line, ...]
+
+
+class IpiScore(Frozen):
+    """International Prognostic Index: the points that are known, and those that may be added."""
+
+    points: Range
+    age: int | None
+    ldh_ratio: float | None
+    ecog: int | None
+    stage: int | None
+    extranodal_sites: int | None
+
+
+class Bulk(Frozen):
+    """The longest single diameter at the baseline imaging, in millimetres."""
+
+    longest_mm: float
+    bulky: bool
+
+
+class Sites(Frozen):
+    """Extranodal organs with disease at baseline."""
+
+    organs: tuple[str, ...]
+
+
+class Response(Frozen):
+    """Best overall response after the infusion, and the assessments that time-to-event endpoints need.
+
+    `best` is empty when assessments of one day contradict each other and it matters; `contradiction` then says so, and
+    the endpoints that need the response leave this person out.
+    """
+
+    best: str
+    responded_on: PartialDate | None = None
+    complete_on: PartialDate | None = None
+    progressed_on: PartialDate | None = None
+    last_assessed_on: PartialDate | None = None
+    contradiction: str = ""
+    sources: dict[str, str] = {}
+
+
+class Toxicity(Frozen):
+    """The worst grade of one term in the window; see `cohort/toxicities.csv` for the columns."""
+
+    term: str
+    code: str
+    grade_min: int | None
+    grade_max: int | None
+    elevated: bool | None = None
+    scale: str
+    scale_version: str
+    onset: PartialDate | None = None
+    value: str = ""
+    unit: str = ""
+    lower_limit: str = ""
+    upper_limit: str = ""
+    baseline: str = ""
+    source: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def grade(self) -> int | None:
+        """The grade if it is settled; None when it is only bounded, and for scales without grades (`elevated`)."""
+        return self.grade_min if self.grade_min == self.grade_max else None
+
+
+AnyFinding = Finding[Any]

@@ -1,0 +1,212 @@
+"""What a study asks: its parameters, its drugs and what it counts as what. Read from `mappings/<study>/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from fhir_adapter.cohort.events import Frozen
+from fhir_adapter.cohort.finding import Json
+
+
+def _window(text: str) -> str:
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        raise ValueError("a window is written as two whole numbers of days, for example 0-30")
+    return text
+
+
+def _zone(name: str) -> str:
+    if name and name not in available_timezones():
+        raise ValueError("not a time zone name such as Asia/Shanghai")
+    return name
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _no_cut(value: object) -> object:
+    return None if value == "none" else value
+
+
+Window = Annotated[str, AfterValidator(_window)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+Days = Annotated[int, Field(ge=0, le=36525)]
+
+
+class Parameters(Frozen):
+    """The flat keys of `study.toml`, spelled as in the parameter sheet; every rule reads its numbers here."""
+
+    # time
+    data_cut: Annotated[date | None, BeforeValidator(_no_cut)]
+    alive_after_cut: Literal["follow_to_cut", "truncate"] = "follow_to_cut"
+    site_time_zone: ZoneName = ""
+    time_origin: Literal["infusion", "apheresis"] = "infusion"
+    month_days: Annotated[Decimal, Field(gt=0)] = Decimal("30.4375")
+    partial_date_policy: Literal["midpoint_flagged", "exclude", "bounds"] = "midpoint_flagged"
+    # who belongs to the cohort
+    transformed: Literal["include", "exclude"] = "exclude"
+    banked_cells: Literal["exclude", "include"] = "exclude"
+    include_undetermined_failure: bool = True
+    include_intolerance: bool = False
+    assessable_after_days: Days = 28
+    unverified_codes: bool = False
+    # BsAb exposure, failure and washout
+    bsab_status_rule: Literal["best_response", "best_response_or_pd_within", "pd_within"] = "best_response"
+    interval_days: Days = 183
+    interval_anchor: Literal["last_dose", "first_dose"] = "last_dose"
+    bsab_line_for_status: Literal["last_before_apheresis", "best", "worst"] = "last_before_apheresis"
+    toxicity_stop_with_sd: Literal["undetermined", "refractory"] = "undetermined"
+    washout_to: Literal["index_apheresis", "infusion"] = "index_apheresis"
+    index_apheresis: Literal["last_before_infusion", "first"] = "last_before_infusion"
+    episode_gap_days: Days = 3
+    # earlier lines
+    prior_lines: Literal["exclude_bridging", "include_bridging"] = "exclude_bridging"
+    gap_days: Days = 180
+    regimen_window_days: Days = 28
+    pretreatment_days: Days = 14
+    conditioning_window_days: Days = 14
+    # baseline scores
+    ipi_age_at: Literal["infusion", "apheresis"] = "infusion"
+    ipi_reference: Literal["apheresis", "lymphodepletion"] = "apheresis"
+    ipi_missing: Literal["range", "not_computable"] = "range"
+    ipi_age_over: int = 60
+    ipi_ldh_over_uln: Decimal = Decimal(1)
+    ipi_ecog_from: int = 2
+    ipi_stage_from: int = 3
+    ipi_extranodal_over: int = 1
+    ldh_window_days: Days = 28
+    ecog_window_days: Days = 42
+    imaging_window_days: Days = 42
+    bulky_mm: Annotated[Decimal, Field(gt=0)] = Decimal(75)
+    bulky_inclusive: bool = False
+    # response
+    ir_policy: Literal["nonevent_until_confirmed", "as_pd", "as_sd"] = "nonevent_until_confirmed"
+    first_planned_assessment_day: Days = 14
+    bor_end: Literal["first_pd_or_new_therapy", "first_pd"] = "first_pd_or_new_therapy"
+    orr_denominator: Literal["infused", "evaluable"] = "infused"
+    # time to event
+    pfs_censor: Literal["last_assessment", "last_contact"] = "last_assessment"
+    new_therapy: Literal["ignore", "censor_before", "event"] = "ignore"
+    new_therapy_includes: Annotated[
+        tuple[Literal["drug", "car_t", "radiotherapy", "allogeneic-hct"], ...], BeforeValidator(_listed)
+    ] = ("drug", "car_t")
+    allo_hct_in_cr: Literal["ignore", "censor", "event"] = "ignore"
+    undated_death: Literal["censor_flagged", "exclude"] = "censor_flagged"
+    timepoints_months: Annotated[tuple[int, ...], BeforeValidator(_listed)] = (6, 12)
+    km_ci: Literal["loglog", "log", "plain"] = "loglog"
+    km_median_tie: Literal["first", "midpoint"] = "first"
+    beyond_last_time: Literal["not_estimable", "carry"] = "not_estimable"
+    # toxicity
+    crs_scale: str = "astct-2019"
+    icans_scale: str = "astct-2019"
+    ctcae_version: Annotated[Literal["5.0", "6.0"], BeforeValidator(str)] = "5.0"
+    ae_window_days: Window = "0-30"
+    ae_end: Literal["new_therapy", "window"] = "new_therapy"
+    lab_baseline: Literal["before_lymphodepletion", "before_infusion"] = "before_lymphodepletion"
+    worst_grade: Literal["absolute", "treatment_emergent"] = "absolute"
+    require_rise: bool = True
+    fibrinogen_fall: Literal["abnormal_baseline", "abnormal_value", "off"] = "abnormal_baseline"
+    # reporting
+    proportion_ci: Literal["clopper_pearson", "wilson"] = "clopper_pearson"
+    ci_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    digits: Annotated[int, Field(ge=0, le=6)] = 1
+
+    def named(self, *names: str) -> dict[str, Json]:
+        """The values of some parameters, as a finding tells them."""
+        written = self.model_dump(mode="json", include=set(names))
+        return {
+            name: float(value) if isinstance(getattr(self, name), Decimal) else value for name, value in written.items()
+        }
+
+    @cached_property
+    def zone(self) -> ZoneInfo | None:
+        return ZoneInfo(self.site_time_zone) if self.site_time_zone else None
+
+    @cached_property
+    def ae_window(self) -> tuple[int, int]:
+        """First and last day of the adverse-event window, counted from the infusion."""
+        first, _, last = self.ae_window_days.partition("-")
+        return int(first), int(last)
+
+
+class Roles(Frozen):
+    """What the study counts as what: each role names one ValueSet of the study; here its member codes."""
+
+    disease: frozenset[str]
+    transformed_disease: frozenset[str]
+    bsab: frozenset[str]
+    car_t: frozenset[str]
+    line_therapy: frozenset[str]
+    pretreatment: frozenset[str]
+    lymphodepletion: frozenset[str]
+    new_therapy: frozenset[str]
+
+
+class Agent(Frozen):
+    """A drug or cell product of the study's vocabulary, with the antigens it is directed at."""
+
+    code: str
+    display: str
+    targets: tuple[str, ...] = ()
+
+
+class GradeClause(Frozen):
+    """One laboratory clause of a grading table: a value has at least `grade` when it lies `direction` of limit x of."""
+
+    term: str
+    term_code: str
+    observable: str
+    grade: int
+    direction: Literal["below", "above", "at_or_above", "fall_at_least"]
+    limit: Decimal
+    of: Literal["absolute", "LLN", "ULN", "baseline"]
+    when_baseline: Literal["any", "normal", "abnormal", "below_normal"]
+    text: str = ""
+
+
+class MeasureFamily(Frozen):
+    """One Measure of the study and the statistics its report carries, in order."""
+
+    family: str
+    url: str
+    version: str
+    resource: Mapping[str, Any]
+
+
+class Study(Frozen):
+    """A checked study folder. `fingerprint` is the SHA-256 over its files and the parameters in force."""
+
+    id: str
+    version: str
+    title: str
+    canonical: str
+    site: str
+    parameters: Parameters
+    roles: Roles
+    agents: Mapping[str, Agent]
+    labels: Mapping[str, str]
+    gradings: Mapping[str, tuple[GradeClause, ...]]
+    elevated_terms: Mapping[str, str]
+    measures: tuple[MeasureFamily, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def grading(self) -> tuple[GradeClause, ...]:
+        """The laboratory clauses of the CTCAE version in force."""
+        return self.gradings[self.parameters.ctcae_version]
+
+    def targets(self, agent: str) -> tuple[str, ...]:
+        found = self.agents.get(agent)
+        return found.targets if found else ()
+
+    def display(self, code: str) -> str:
+        """The name to print for a code of the study's vocabulary."""
+        return self.agents[code].display if code in self.agents else self.labels.get(code, code)

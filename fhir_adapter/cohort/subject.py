@@ -1,0 +1,104 @@
+"""Everything the records say about one person, in one immutable value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal, TypeVar
+
+from fhir_adapter.cohort.events import (
+    AdverseEvent,
+    Assessment,
+    Collection,
+    Contact,
+    Death,
+    Diagnosis,
+    DiseaseSite,
+    Dose,
+    Event,
+    Frozen,
+    Infusion,
+    Lab,
+    Lesion,
+    Performance,
+    Source,
+    Staging,
+    Therapy,
+)
+from fhir_adapter.fhir.dates import PartialDate
+
+Sex = Literal["male", "female", "other", "unknown"]
+E = TypeVar("E", bound=Event)
+
+
+class Subject(Frozen):
+    """One person after merges: `subject_id` is the surviving Patient's logical id, `patient_ids` are all its ids.
+
+    Every tuple of events is sorted by day, then by source, so that the order of resources on the server never matters.
+    """
+
+    subject_id: str
+    patient_ids: tuple[str, ...]
+    sex: Sex = "unknown"
+    birth: PartialDate | None = None
+    source: Source
+    diagnoses: tuple[Diagnosis, ...] = ()
+    doses: tuple[Dose, ...] = ()
+    collections: tuple[Collection, ...] = ()
+    infusions: tuple[Infusion, ...] = ()
+    therapies: tuple[Therapy, ...] = ()
+    stagings: tuple[Staging, ...] = ()
+    performances: tuple[Performance, ...] = ()
+    lesions: tuple[Lesion, ...] = ()
+    disease_sites: tuple[DiseaseSite, ...] = ()
+    assessments: tuple[Assessment, ...] = ()
+    labs: tuple[Lab, ...] = ()
+    adverse_events: tuple[AdverseEvent, ...] = ()
+    deaths: tuple[Death, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    alive_after_cut: Source | None = None
+
+    def as_of(self, cut: date) -> Subject:
+        """The person as known at the end of the day `cut`: what surely happened later does not exist.
+
+        A partial date that reaches past the cut is kept. When a later contact or event exists, `alive_after_cut` names
+        the first: it proves that the person lived at the cut.
+        """
+        kept: dict[str, object] = {}
+        later: list[Event] = []
+        for name in EVENT_FIELDS:
+            events: Sequence[Event] = getattr(self, name)
+            kept[name] = tuple(event for event in events if event.on is None or event.on.earliest <= cut)
+            later += [event for event in events if event.on is not None and event.on.earliest > cut]
+        proofs = [event for event in later if isinstance(event, Contact | Death)]
+        first = min(proofs, key=_by_day, default=None)
+        return self.model_copy(update={**kept, "alive_after_cut": first.source if first else None})
+
+
+EVENT_FIELDS = (
+    "diagnoses",
+    "doses",
+    "collections",
+    "infusions",
+    "therapies",
+    "stagings",
+    "performances",
+    "lesions",
+    "disease_sites",
+    "assessments",
+    "labs",
+    "adverse_events",
+    "deaths",
+    "contacts",
+)
+
+
+def in_order(events: Sequence[E]) -> tuple[E, ...]:
+    """Sort events by day (undated last), then by source: the order every rule relies on."""
+    return tuple(sorted(events, key=_by_day))
+
+
+def _by_day(event: Event) -> tuple[date, date, str, str]:
+    on = event.on
+    earliest, latest = (on.earliest, on.latest) if on else (date.max, date.max)
+    return (earliest, latest, event.source.reference, event.source.element)

@@ -1,0 +1,123 @@
+"""Dates as exact as the record: a FHIR `date`, `dateTime` or `instant` read as an interval of calendar days.
+
+The local day of the performing site counts. A dateTime keeps the day it was written with, unless the site's time zone
+is known, in which case the moment is moved there first. A date without a time is never moved.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+_PATTERN = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
+    r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:\d{2})?)?)?)?"
+)
+# Systems write these when they have no date at all.
+_PLACEHOLDER_YEARS = (1, 9999)
+
+
+class NotADate(ValueError):
+    """The text is not a FHIR date. The text itself is left out on purpose."""
+
+    def __init__(self) -> None:
+        super().__init__("not a FHIR date")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PartialDate:
+    """A calendar date known to a day, a month or a year: it lies in `[earliest, latest]`."""
+
+    earliest: date
+    latest: date
+    text: str = ""
+
+    @classmethod
+    def parse(cls, text: str, zone: ZoneInfo | None = None) -> PartialDate | None:
+        """Read `2021`, `2021-03`, `2021-03-09` or a dateTime; None for placeholders; `NotADate` for anything else.
+
+        `zone` is the site's time zone: a dateTime with an offset is moved there before its day is taken.
+        """
+        found = _PATTERN.fullmatch(text.strip())
+        if not found:
+            raise NotADate
+        parts = found.groupdict()
+        year = int(parts["year"])
+        if year in _PLACEHOLDER_YEARS:
+            return None
+        try:
+            if parts["month"] is None:
+                return cls(date(year, 1, 1), date(year, 12, 31), text)
+            month = int(parts["month"])
+            if parts["day"] is None:
+                return cls(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]), text)
+            day = date(year, month, int(parts["day"]))
+            if zone and parts["zone"]:
+                day = _moved(text, zone)
+        except (ValueError, OverflowError):
+            raise NotADate from None
+        return cls(day, day, text)
+
+    @classmethod
+    def on(cls, day: date) -> PartialDate:
+        """A date known to the day."""
+        return cls(day, day, day.isoformat())
+
+    @property
+    def exact(self) -> bool:
+        return self.earliest == self.latest
+
+    @property
+    def day(self) -> date | None:
+        """The calendar day if it is known, else None."""
+        return self.earliest if self.exact else None
+
+    @property
+    def iso(self) -> str:
+        """The date as exact as known: `2021`, `2021-03`, `2021-03-09`, or `first/last` for any other interval."""
+        first, last = self.earliest, self.latest
+        if self.exact:
+            return first.isoformat()
+        next_day = last + timedelta(days=1)
+        if first.day == 1 and next_day.day == 1 and first.year == last.year:
+            if first.month == last.month:
+                return first.isoformat()[:7]
+            if first.month == 1 and last.month == 12:
+                return first.isoformat()[:4]
+        return f"{first.isoformat()}/{last.isoformat()}"
+
+    def surely_before(self, other: PartialDate) -> bool:
+        return self.latest < other.earliest
+
+    def surely_on_or_before(self, other: PartialDate) -> bool:
+        return self.latest <= other.earliest
+
+    def perhaps_on_or_before(self, other: PartialDate) -> bool:
+        return self.earliest <= other.latest
+
+    def days_until(self, other: PartialDate) -> tuple[int, int]:
+        """Smallest and largest number of days from this date to `other` (negative when `other` is earlier)."""
+        return (other.earliest - self.latest).days, (other.latest - self.earliest).days
+
+    def readings(self, anchors: Iterable[date] = ()) -> tuple[date, ...]:
+        """Days that stand for every way this date can lie relative to the `anchors`, in order.
+
+        An exact date has one reading. A partial one has its two ends, and the days around each anchor inside it: a
+        verdict that depends only on comparisons with the anchors is the same for every other day.
+        """
+        if self.exact:
+            return (self.earliest,)
+        near = {anchor + timedelta(days=shift) for anchor in anchors for shift in (-1, 0, 1)}
+        inside = {day for day in near if self.earliest <= day <= self.latest}
+        return tuple(sorted(inside | {self.earliest, self.latest}))
+
+
+def _moved(text: str, zone: ZoneInfo) -> date:
+    cleaned = re.sub(r"\.\d+", "", text.strip()).replace("Z", "+00:00")
+    # A leap second is not a time Python knows; the minute is enough to find the day.
+    cleaned = re.sub(r"(T\d{2}:\d{2}):60", r"\1:59", cleaned)
+    return datetime.fromisoformat(cleaned).astimezone(zone).date()

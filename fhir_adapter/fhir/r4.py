@@ -1,0 +1,242 @@
+"""Read lenses: the elements of FHIR R4 resources that we use, decoded straight from the bytes.
+
+Decimals are exact and dates stay as written (`str`), because FHIR dates may be partial. Elements that we do not use
+are skipped. `decode(type, body)` gives the lens of a type, or None for a type we do not read.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+import msgspec
+
+from fhir_adapter.fhir.record import Unreadable
+
+
+class Coding(msgspec.Struct, frozen=True, gc=False):
+    system: str = ""
+    code: str = ""
+    display: str = ""
+
+
+class CodeableConcept(msgspec.Struct, frozen=True, gc=False):
+    coding: tuple[Coding, ...] = ()
+    text: str = ""
+
+
+class Identifier(msgspec.Struct, frozen=True, gc=False):
+    system: str = ""
+    value: str = ""
+
+
+class Reference(msgspec.Struct, frozen=True, gc=False):
+    reference: str = ""
+    type: str = ""
+    display: str = ""
+    identifier: Identifier | None = None
+
+
+class Period(msgspec.Struct, frozen=True, gc=False):
+    start: str = ""
+    end: str = ""
+
+
+class Quantity(msgspec.Struct, frozen=True, gc=False):
+    value: Decimal | None = None
+    comparator: str = ""
+    unit: str = ""
+    system: str = ""
+    code: str = ""
+
+
+class Extension(msgspec.Struct, frozen=True, gc=False):
+    url: str = ""
+    valueCodeableConcept: CodeableConcept | None = None
+    valueCoding: Coding | None = None
+    valueCode: str = ""
+    valueInteger: int | None = None
+    valueString: str = ""
+    extension: tuple[Extension, ...] = ()
+
+
+class Annotation(msgspec.Struct, frozen=True, gc=False):
+    text: str = ""
+
+
+class Meta(msgspec.Struct, frozen=True, gc=False):
+    versionId: str = ""
+    lastUpdated: str = ""
+
+
+class PatientLink(msgspec.Struct, frozen=True, gc=False):
+    other: Reference = Reference()
+    type: str = ""
+
+
+class Patient(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Patient"):
+    id: str = ""
+    active: bool | None = None
+    gender: str = ""
+    birthDate: str = ""
+    deceasedBoolean: bool | None = None
+    deceasedDateTime: str = ""
+    link: tuple[PatientLink, ...] = ()
+
+
+class Dosage(msgspec.Struct, frozen=True, gc=False):
+    dose: Quantity | None = None
+    route: CodeableConcept | None = None
+
+
+class MedicationAdministration(
+    msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="MedicationAdministration"
+):
+    id: str = ""
+    status: str = ""
+    statusReason: tuple[CodeableConcept, ...] = ()
+    medicationCodeableConcept: CodeableConcept | None = None
+    medicationReference: Reference | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period | None = None
+    dosage: Dosage | None = None
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
+class Ingredient(msgspec.Struct, frozen=True, gc=False):
+    itemCodeableConcept: CodeableConcept | None = None
+    itemReference: Reference | None = None
+
+
+class Medication(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Medication"):
+    id: str = ""
+    status: str = ""
+    code: CodeableConcept | None = None
+    ingredient: tuple[Ingredient, ...] = ()
+
+
+class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
+    low: Quantity | None = None
+    high: Quantity | None = None
+    type: CodeableConcept | None = None
+    text: str = ""
+
+
+class Component(msgspec.Struct, frozen=True, gc=False):
+    code: CodeableConcept = CodeableConcept()
+    valueQuantity: Quantity | None = None
+    valueCodeableConcept: CodeableConcept | None = None
+    valueInteger: int | None = None
+    valueString: str = ""
+    valueBoolean: bool | None = None
+    dataAbsentReason: CodeableConcept | None = None
+
+
+class Observation(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Observation"):
+    id: str = ""
+    status: str = ""
+    category: tuple[CodeableConcept, ...] = ()
+    code: CodeableConcept = CodeableConcept()
+    subject: Reference | None = None
+    effectiveDateTime: str = ""
+    effectivePeriod: Period | None = None
+    effectiveInstant: str = ""
+    issued: str = ""
+    valueQuantity: Quantity | None = None
+    valueCodeableConcept: CodeableConcept | None = None
+    valueInteger: int | None = None
+    valueString: str = ""
+    valueBoolean: bool | None = None
+    dataAbsentReason: CodeableConcept | None = None
+    bodySite: CodeableConcept | None = None
+    method: CodeableConcept | None = None
+    referenceRange: tuple[ReferenceRange, ...] = ()
+    component: tuple[Component, ...] = ()
+
+
+class AdverseEvent(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="AdverseEvent"):
+    id: str = ""
+    actuality: str = ""
+    event: CodeableConcept | None = None
+    subject: Reference = Reference()
+    date: str = ""
+    detected: str = ""
+    recordedDate: str = ""
+    severity: CodeableConcept | None = None
+    outcome: CodeableConcept | None = None
+    extension: tuple[Extension, ...] = ()
+    modifierExtension: tuple[Extension, ...] = ()
+
+
+class Procedure(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Procedure"):
+    id: str = ""
+    status: str = ""
+    statusReason: CodeableConcept | None = None
+    category: CodeableConcept | None = None
+    code: CodeableConcept | None = None
+    subject: Reference = Reference()
+    performedDateTime: str = ""
+    performedPeriod: Period | None = None
+    performedString: str = ""
+    bodySite: tuple[CodeableConcept, ...] = ()
+    outcome: CodeableConcept | None = None
+    complication: tuple[CodeableConcept, ...] = ()
+    usedCode: tuple[CodeableConcept, ...] = ()
+    usedReference: tuple[Reference, ...] = ()
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
+class ConditionStage(msgspec.Struct, frozen=True, gc=False):
+    summary: CodeableConcept | None = None
+    type: CodeableConcept | None = None
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Condition"):
+    id: str = ""
+    clinicalStatus: CodeableConcept | None = None
+    verificationStatus: CodeableConcept | None = None
+    category: tuple[CodeableConcept, ...] = ()
+    severity: CodeableConcept | None = None
+    code: CodeableConcept | None = None
+    bodySite: tuple[CodeableConcept, ...] = ()
+    subject: Reference = Reference()
+    onsetDateTime: str = ""
+    onsetPeriod: Period | None = None
+    abatementDateTime: str = ""
+    recordedDate: str = ""
+    stage: tuple[ConditionStage, ...] = ()
+
+
+class Encounter(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Encounter"):
+    id: str = ""
+    status: str = ""
+    type: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    period: Period | None = None
+
+
+Resource: TypeAlias = (
+    Patient | MedicationAdministration | Medication | Observation | AdverseEvent | Procedure | Condition | Encounter
+)
+
+READ_TYPES = (
+    "Patient",
+    "Condition",
+    "MedicationAdministration",
+    "Medication",
+    "Procedure",
+    "Observation",
+    "AdverseEvent",
+    "Encounter",
+)
+
+_decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
+
+
+def decode(body: bytes | msgspec.Raw) -> Resource:
+    """The lens over one resource; `Unreadable` when an element has not the shape that R4 gives it."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
+        raise Unreadable("unexpected-shape") from None

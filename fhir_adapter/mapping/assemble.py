@@ -1,0 +1,146 @@
+"""Everything about one person → Subject; what gives no event is said with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fhir_adapter.cohort.events import (
+    AdverseEvent,
+    Assessment,
+    Collection,
+    Contact,
+    Death,
+    Diagnosis,
+    DiseaseSite,
+    Dose,
+    Event,
+    Infusion,
+    Lab,
+    Lesion,
+    Performance,
+    Source,
+    Staging,
+    Therapy,
+)
+from fhir_adapter.cohort.subject import Subject, in_order
+from fhir_adapter.fhir import r4
+from fhir_adapter.fhir.record import Record, Unreadable
+from fhir_adapter.mapping.adverse_event import map_adverse_event
+from fhir_adapter.mapping.condition import map_condition
+from fhir_adapter.mapping.encounter import map_encounter
+from fhir_adapter.mapping.medication_administration import map_administration
+from fhir_adapter.mapping.observation import map_observation
+from fhir_adapter.mapping.patient import map_patient, sex_of
+from fhir_adapter.mapping.procedure import map_procedure
+from fhir_adapter.mapping.reading import Reader, Said, SetAside, Unmapped, set_aside
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """One person as the study sees them, and what was set aside or not known on the way.
+
+    `subject` is None when the person's Patient resource is missing or cannot be read.
+    """
+
+    subject: Subject | None
+    set_aside: tuple[SetAside, ...]
+    unmapped: tuple[Unmapped, ...]
+
+
+def assemble(
+    subject_id: str,
+    patient_ids: tuple[str, ...],
+    records: Iterable[Record],
+    reader: Reader,
+    car_t: frozenset[str],
+) -> Assembled:
+    """Map all records of one person. The order of the records does not matter."""
+    said: list[Said] = []
+    patients: dict[str, tuple[r4.Patient, Record]] = {}
+    for record in sorted(records, key=lambda record: (record.type, record.id)):
+        try:
+            resource = r4.decode(record.body)
+        except Unreadable as problem:
+            said.append(set_aside(record, problem.reason))
+            continue
+        if isinstance(resource, r4.Patient):
+            patients[record.id] = (resource, record)
+        said += map_resource(resource, record, reader, car_t)
+    aside = tuple(sorted(item for item in said if isinstance(item, SetAside)))
+    unmapped = tuple(sorted(item for item in said if isinstance(item, Unmapped)))
+    events = [item for item in said if isinstance(item, Event)]
+    if subject_id not in patients:
+        return Assembled(None, aside, unmapped)
+    survivor, record = patients[subject_id]
+    return Assembled(_subject(survivor, record, patient_ids, events, reader), aside, unmapped)
+
+
+def map_resource(resource: r4.Resource, record: Record, reader: Reader, car_t: frozenset[str]) -> Iterator[Said]:
+    """One mapper per resource type."""
+    match resource:
+        case r4.Patient():
+            yield from map_patient(resource, record, reader)
+        case r4.MedicationAdministration():
+            yield from map_administration(resource, record, reader, car_t)
+        case r4.Observation():
+            yield from map_observation(resource, record, reader)
+        case r4.AdverseEvent():
+            yield from map_adverse_event(resource, record, reader)
+        case r4.Procedure():
+            yield from map_procedure(resource, record, reader, car_t)
+        case r4.Condition():
+            yield from map_condition(resource, record, reader)
+        case r4.Encounter():
+            yield from map_encounter(resource, record, reader)
+        case r4.Medication():
+            # Read when an administration points to it.
+            return
+
+
+def medications(shared: Iterable[Record]) -> Mapping[str, r4.Medication]:
+    """The Medication resources by id, for administrations that point to them."""
+    found: dict[str, r4.Medication] = {}
+    for record in shared:
+        if record.type != "Medication":
+            continue
+        try:
+            resource = r4.decode(record.body)
+        except Unreadable:
+            continue
+        if isinstance(resource, r4.Medication) and resource.status != "entered-in-error":
+            found[record.id] = resource
+    return found
+
+
+def _subject(
+    patient: r4.Patient, record: Record, patient_ids: tuple[str, ...], events: list[Event], reader: Reader
+) -> Subject:
+    return Subject(
+        subject_id=record.id,
+        patient_ids=patient_ids,
+        sex=sex_of(patient),
+        birth=reader.date(patient.birthDate),
+        source=Source(reference=record.reference, version=record.version, element="birthDate"),
+        diagnoses=_of(Diagnosis, events),
+        doses=_of(Dose, events),
+        collections=_of(Collection, events),
+        infusions=_of(Infusion, events),
+        therapies=_of(Therapy, events),
+        stagings=_of(Staging, events),
+        performances=_of(Performance, events),
+        lesions=_of(Lesion, events),
+        disease_sites=_of(DiseaseSite, events),
+        assessments=_of(Assessment, events),
+        labs=_of(Lab, events),
+        adverse_events=_of(AdverseEvent, events),
+        deaths=_of(Death, events),
+        contacts=_of(Contact, events),
+    )
+
+
+def _of(kind: type[E], events: list[Event]) -> tuple[E, ...]:
+    return in_order([event for event in events if isinstance(event, kind)])

@@ -1,0 +1,68 @@
+"""Condition → Diagnosis, Staging, or an adverse event that was recorded as a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fhir_adapter.cohort.events import AdverseEvent, Diagnosis, DiseaseSite, Staging
+from fhir_adapter.fhir.r4 import CodeableConcept, Condition
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+
+_NOT_TRUE = {"refuted", "entered-in-error"}
+# Said by somebody, not confirmed: not enough to put a person into a cohort.
+_NOT_CONFIRMED = {"unconfirmed", "provisional", "differential"}
+
+
+def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterator[Said]:
+    """A condition counts when nobody has refuted it and it is not only suspected."""
+    status = _code(resource.verificationStatus)
+    if status in _NOT_TRUE | _NOT_CONFIRMED:
+        yield set_aside(record, f"verification-{status}")
+        return
+    recorded = reader.date(resource.recordedDate)
+    onset, _, _ = reader.span(resource.onsetDateTime, resource.onsetPeriod)
+    source = source_of(record, "code")
+    term = reader.terms["adverse-event"].translate(resource.code)
+    if term.code in ("crs", "icans"):
+        grade = reader.terms["grade"].translate(resource.code).code
+        low, high = (int(grade), int(grade)) if grade else (1, 5)
+        on = onset or recorded
+        yield AdverseEvent(
+            on=on,
+            source=source,
+            term=term.code,
+            grade_min=low,
+            grade_max=high,
+            carrier="condition",
+            flags=term.flags,
+        )
+        return
+    disease, unmapped = reader.translate("condition", resource.code, source)
+    yield from unmapped
+    if disease.code is None:
+        yield set_aside(record, "condition-ambiguous" if disease.ambiguous else "condition-not-in-study")
+        return
+    label = (resource.code.text if resource.code else "") or disease.code
+    yield Diagnosis(on=onset, recorded=recorded, source=source, flags=disease.flags, disease=disease.code, label=label)
+    for stage in resource.stage:
+        found = reader.terms["stage"].translate(stage.summary)
+        if found.code:
+            flags = (*found.flags, "stage-from-condition")
+            place = source_of(record, "stage.summary")
+            yield Staging(on=recorded or onset, source=place, flags=flags, stage=int(found.code), evidence="condition")
+    for site in resource.bodySite:
+        place = source_of(record, "bodySite")
+        where, unmapped = reader.translate("body-site", site, place)
+        yield from unmapped
+        if where.code and where.code != "none":
+            extranodal = is_extranodal(reader, where.code)
+            yield DiseaseSite(on=recorded or onset, source=place, site=where.code, extranodal=extranodal)
+
+
+def is_extranodal(reader: Reader, site: str) -> bool:
+    return "true" in reader.terms.property_of(reader.site_system, site, "extranodal")
+
+
+def _code(concept: CodeableConcept | None) -> str:
+    return next((coding.code for coding in concept.coding if coding.code), "") if concept else ""

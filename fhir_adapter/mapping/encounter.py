@@ -1,0 +1,27 @@
+"""Encounter → Contact: proof that the person was alive that day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fhir_adapter.cohort.events import Contact
+from fhir_adapter.fhir.r4 import Encounter, Period
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+
+_HAPPENED = {"arrived", "triaged", "in-progress", "onleave", "finished"}
+# The end of an encounter that is still going on is a plan.
+
+
+def map_encounter(resource: Encounter, record: Record, reader: Reader) -> Iterator[Said]:
+    """Only an encounter that took place is a contact; its start and its end both are."""
+    if resource.status not in _HAPPENED:
+        yield set_aside(record, f"status-{resource.status or 'missing'}")
+        return
+    period = resource.period or Period()
+    days = [("start", reader.date(period.start))]
+    if resource.status == "finished":
+        days.append(("end", reader.date(period.end)))
+    for end, on in days:
+        if on:
+            yield Contact(on=on, source=source_of(record, f"period.{end}"), kind="encounter")

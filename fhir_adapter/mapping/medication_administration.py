@@ -1,0 +1,102 @@
+"""MedicationAdministration → Dose, or Infusion when the product is a CAR-T product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fhir_adapter.cohort.events import Contact, Dose, Infusion
+from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.fhir.r4 import CodeableConcept, Medication, MedicationAdministration, Reference, decode
+from fhir_adapter.fhir.record import Record, Unreadable
+from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+
+_NOT_GIVEN = {"not-done", "entered-in-error", "unknown"}
+_PERHAPS = {"stopped", "on-hold"}
+
+
+def map_administration(
+    resource: MedicationAdministration, record: Record, reader: Reader, car_t: frozenset[str]
+) -> Iterator[Said]:
+    """One administration. A stopped or held one without amount or duration may or may not have been given."""
+    if resource.status in _NOT_GIVEN:
+        yield set_aside(record, f"status-{resource.status}")
+        return
+    started, ended, kind = reader.span(resource.effectiveDateTime, resource.effectivePeriod)
+    source = source_of(record, f"effective{kind}" if kind else "effective[x]")
+    perhaps = resource.status in _PERHAPS and not _some_was_given(resource, started, ended)
+    if not perhaps and started:
+        yield Contact(on=started, source=source, kind="administration")
+    concept = medication_of(resource, reader)
+    if concept is None:
+        yield set_aside(record, "medication-not-resolved")
+        return
+    agent, unmapped = reader.translate("medication", concept, source)
+    yield from unmapped
+    if agent.code is None:
+        yield set_aside(record, "medication-ambiguous" if agent.ambiguous else "medication-not-in-study")
+        return
+    if started is None:
+        yield set_aside(record, "no-usable-date")
+        return
+    label = concept.text or next((coding.display for coding in concept.coding if coding.display), agent.code)
+    if agent.code in car_t:
+        if perhaps:
+            yield set_aside(record, "infusion-perhaps-not-given")
+        else:
+            yield Infusion(on=started, source=source, product=agent.code, label=label, flags=agent.flags)
+        return
+    dose = resource.dosage.dose if resource.dosage else None
+    yield Dose(
+        on=started,
+        source=source,
+        flags=agent.flags,
+        agent=agent.code,
+        label=label,
+        ended=ended,
+        given="perhaps" if perhaps else "yes",
+        ongoing=resource.status == "in-progress" and kind == "Period" and ended is None,
+        amount=dose.value if dose else None,
+        unit=(dose.unit or dose.code) if dose else "",
+        intolerance=_for_intolerance(resource, reader),
+    )
+
+
+def medication_of(resource: MedicationAdministration, reader: Reader) -> CodeableConcept | None:
+    """The medication as a concept: inline, contained, or a Medication the study's data hold; else the display."""
+    if resource.medicationCodeableConcept:
+        return resource.medicationCodeableConcept
+    reference = resource.medicationReference
+    if reference is None:
+        return None
+    medication = _resolve(reference, resource, reader)
+    if medication and medication.code:
+        return medication.code
+    if medication:
+        named = [ingredient.itemCodeableConcept for ingredient in medication.ingredient]
+        if len(named) == 1 and named[0]:
+            return named[0]
+    return CodeableConcept(text=reference.display) if reference.display else None
+
+
+def _resolve(reference: Reference, resource: MedicationAdministration, reader: Reader) -> Medication | None:
+    if reference.reference.startswith("#"):
+        for raw in resource.contained:
+            try:
+                inner = decode(raw)
+            except Unreadable:
+                continue
+            if isinstance(inner, Medication) and inner.id in (reference.reference[1:], reference.reference):
+                return inner
+        return None
+    return reader.medications.get(reference.reference.split("/_history/")[0].rpartition("Medication/")[2])
+
+
+def _some_was_given(resource: MedicationAdministration, started: PartialDate | None, ended: PartialDate | None) -> bool:
+    dose = resource.dosage.dose if resource.dosage else None
+    if dose and dose.value is not None:
+        return dose.value > 0
+    return started is not None and ended is not None
+
+
+def _for_intolerance(resource: MedicationAdministration, reader: Reader) -> bool:
+    return any(reader.terms["stop-reason"].translate(reason).code == "intolerance" for reason in resource.statusReason)

@@ -1,0 +1,289 @@
+"""Observation → laboratory result, performance status, stage, lesion, site, response or graded adverse event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Literal, TypeAlias, cast
+
+from fhir_adapter.cohort.events import (
+    AdverseEvent,
+    Assessment,
+    Contact,
+    DiseaseSite,
+    Lab,
+    Lesion,
+    Performance,
+    ResponseCategory,
+    Source,
+    Staging,
+)
+from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.fhir.r4 import CodeableConcept, Component, Observation, Quantity, ReferenceRange
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.condition import is_extranodal
+from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+
+_NOT_A_RESULT = {"entered-in-error", "cancelled", "registered", "unknown"}
+_PRELIMINARY = "preliminary"
+_COMPARATORS = {"", "<", "<=", ">", ">="}
+_NUMBER = re.compile(r"\s*(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)\s*")
+_RANGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:-|~|–|to)\s*(\d+(?:\.\d+)?)\s*")
+_UP_TO = re.compile(r"\s*(?:<|<=|≤)\s*(\d+(?:\.\d+)?)\s*")
+
+Comparator: TypeAlias = Literal["", "<", "<=", ">", ">="]
+Result: TypeAlias = Observation | Component
+Mapper: TypeAlias = Callable[[str, Result, Observation, "_Place"], Iterator[Said]]
+
+
+class _Place:
+    """When and where a result was recorded, for every event made from it."""
+
+    def __init__(self, on: PartialDate, record: Record, element: str, flags: tuple[str, ...], reader: Reader) -> None:
+        self.on = on
+        self.record = record
+        self.element = element
+        self.flags = flags
+        self.reader = reader
+
+    @property
+    def source(self) -> Source:
+        return source_of(self.record, self.element)
+
+    def aside(self, reason: str) -> Said:
+        return set_aside(self.record, reason)
+
+
+def map_observation(resource: Observation, record: Record, reader: Reader) -> Iterator[Said]:
+    """One result, or the components of a panel. Cancelled, registered and wrong entries are set aside."""
+    if resource.status in _NOT_A_RESULT:
+        yield set_aside(record, f"status-{resource.status}")
+        return
+    moment = resource.effectiveDateTime or resource.effectiveInstant
+    on, _, _ = reader.span(moment, resource.effectivePeriod)
+    if on:
+        yield Contact(on=on, source=source_of(record, "effective[x]"), kind="observation")
+    flags = ("preliminary",) if resource.status == _PRELIMINARY else ()
+    code, unmapped = reader.translate("observation", resource.code, source_of(record, "code"))
+    known = [(code.code, cast(Result, resource), "value[x]", code.flags)]
+    for number, part in enumerate(resource.component):
+        found = reader.terms["observation"].translate(part.code)
+        known.append((found.code, part, f"component[{number}].value[x]", found.flags))
+    used = [(name, result, element, extra) for name, result, element, extra in known if name]
+    if not used:
+        yield from unmapped
+        yield set_aside(record, "observation-ambiguous" if code.ambiguous else "observation-not-in-study")
+        return
+    if on is None:
+        yield set_aside(record, "no-usable-date")
+        return
+    for name, result, element, extra in used:
+        if result is resource and resource.component and not _has_value(resource):
+            continue
+        place = _Place(on, record, element, (*flags, *extra), reader)
+        yield from _MAPPERS.get(name, _lab)(name, result, resource, place)
+
+
+def _has_value(result: Result) -> bool:
+    return any(
+        (
+            result.valueQuantity,
+            result.valueCodeableConcept,
+            result.valueInteger is not None,
+            result.valueString,
+            result.valueBoolean is not None,
+        )
+    )
+
+
+def _concept(result: Result) -> CodeableConcept | None:
+    """A coded or textual answer as a concept."""
+    if result.valueCodeableConcept:
+        return result.valueCodeableConcept
+    return CodeableConcept(text=result.valueString) if result.valueString else None
+
+
+def _whole(result: Result) -> int | None:
+    """A whole number, however it is written; None when it is not one."""
+    if result.valueInteger is not None:
+        return result.valueInteger
+    quantity = result.valueQuantity
+    if quantity and quantity.value is not None and not quantity.comparator and quantity.value == int(quantity.value):
+        return int(quantity.value)
+    text = result.valueString.strip()
+    return int(text) if text.isdecimal() and len(text) == 1 else None
+
+
+def _performance(_: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
+    ecog = _whole(result)
+    if ecog is None or not 0 <= ecog <= 5:
+        yield place.aside("ecog-not-0-to-5")
+    else:
+        yield Performance(on=place.on, source=place.source, flags=place.flags, ecog=ecog)
+
+
+def _stage(_: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
+    found, unmapped = place.reader.translate("stage", _concept(result), place.source)
+    yield from unmapped
+    if found.code:
+        flags = (*place.flags, *found.flags)
+        yield Staging(on=place.on, source=place.source, flags=flags, stage=int(found.code))
+    else:
+        yield place.aside("stage-not-read")
+
+
+def _lesion(name: str, result: Result, _: Observation, place: _Place) -> Iterator[Said]:
+    quantity = result.valueQuantity
+    if quantity is None or quantity.value is None or quantity.comparator:
+        yield place.aside("lesion-without-exact-size")
+        return
+    longest = place.reader.units.convert(name, quantity.value, quantity)
+    if longest is None:
+        yield place.aside("unit-not-known")
+    else:
+        yield Lesion(on=place.on, source=place.source, flags=place.flags, longest_mm=longest)
+
+
+def _site(_: str, result: Result, resource: Observation, place: _Place) -> Iterator[Said]:
+    concept = _concept(result) or resource.bodySite
+    if isinstance(result, Observation) and result.valueBoolean is False:
+        yield place.aside("site-not-involved")
+        return
+    found, unmapped = place.reader.translate("body-site", concept, place.source)
+    yield from unmapped
+    if found.code is None:
+        yield place.aside("site-not-read")
+        return
+    flags = (*place.flags, *found.flags)
+    extranodal = is_extranodal(place.reader, found.code)
+    yield DiseaseSite(on=place.on, source=place.source, flags=flags, site=found.code, extranodal=extranodal)
+
+
+def _response(_: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
+    found, unmapped = place.reader.translate("response", _concept(result), place.source)
+    yield from unmapped
+    if found.code is None:
+        yield place.aside("response-ambiguous" if found.ambiguous else "response-not-read")
+        return
+    category = cast(ResponseCategory, found.code)
+    method = "category" if found.by == "code" else "text"
+    flags = (*place.flags, *found.flags)
+    yield Assessment(on=place.on, source=place.source, flags=flags, category=category, method=method)
+
+
+def _graded_event(name: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
+    """A grade of CRS or ICANS as an Observation; 0 or a negated text says that there was none."""
+    term = name.removesuffix("-grade")
+    grade, bounds = _whole(result), None
+    concept = _concept(result)
+    if grade is not None:
+        bounds = (grade, grade)
+    elif concept and place.reader.terms["negation"].translate(concept).code:
+        bounds = (0, 0)
+    elif concept and (found := place.reader.terms["grade"].translate(concept)).code:
+        bounds = (int(found.code), int(found.code))
+    if bounds is None or not 0 <= bounds[0] <= 5:
+        yield place.aside("grade-not-read")
+        return
+    scale = place.reader.terms["grading-scale"].translate(concept).code if concept else None
+    yield AdverseEvent(
+        on=place.on,
+        source=place.source,
+        flags=place.flags,
+        term=term,
+        grade_min=bounds[0],
+        grade_max=bounds[1],
+        scale=scale or "",
+        carrier="observation",
+    )
+
+
+def _lab(name: str, result: Result, resource: Observation, place: _Place) -> Iterator[Said]:
+    quantity = result.valueQuantity or _written_number(result, resource)
+    if quantity is None or quantity.value is None:
+        yield place.aside("lab-without-number")
+        return
+    if quantity.comparator not in _COMPARATORS:
+        yield place.aside("comparator-not-known")
+        return
+    units = place.reader.units
+    value = units.convert(name, quantity.value, quantity)
+    if value is None:
+        yield place.aside("unit-missing" if not (quantity.unit or quantity.code) else "unit-not-known")
+        return
+    if not units.plausible(name, value):
+        yield place.aside("value-not-plausible")
+        return
+    ranges = result.referenceRange if isinstance(result, Observation) else ()
+    low, high = _limits(name, ranges, quantity, place.reader)
+    yield Lab(
+        on=place.on,
+        source=place.source,
+        flags=place.flags,
+        observable=name,
+        value=value,
+        comparator=cast(Comparator, quantity.comparator),
+        unit=units.canonical(name),
+        lower_limit=low,
+        upper_limit=high,
+        as_reported=f"{quantity.comparator}{quantity.value} {quantity.unit or quantity.code}",
+    )
+
+
+def _written_number(result: Result, resource: Observation) -> Quantity | None:
+    """A number that was sent as text, with the unit of its reference range when there is one."""
+    found = _NUMBER.fullmatch(result.valueString) if result.valueString else None
+    if not found:
+        return None
+    comparator = {"≤": "<=", "≥": ">="}.get(found[1] or "", found[1] or "")
+    ranges = (limit for entry in resource.referenceRange for limit in (entry.low, entry.high) if limit)
+    limit = next(ranges, None)
+    unit, code = (limit.unit, limit.code) if limit else ("", "")
+    return Quantity(value=Decimal(found[2]), comparator=comparator, unit=unit, code=code)
+
+
+def _limits(
+    name: str, ranges: tuple[ReferenceRange, ...], value: Quantity, reader: Reader
+) -> tuple[Decimal | None, Decimal | None]:
+    """The laboratory's normal limits in the canonical unit; none when there is no normal range, or more than one."""
+    normal = [entry for entry in ranges if _is_normal(entry)]
+    if len(normal) != 1:
+        return None, None
+    entry = normal[0]
+    low, high = entry.low, entry.high
+    if low is None and high is None and entry.text:
+        low, high = _written_limits(entry.text)
+    return _limit(name, low, value, reader), _limit(name, high, value, reader)
+
+
+def _limit(name: str, limit: Quantity | None, value: Quantity, reader: Reader) -> Decimal | None:
+    if limit is None or limit.value is None:
+        return None
+    return reader.units.convert(name, limit.value, limit if limit.unit or limit.code else value)
+
+
+def _written_limits(text: str) -> tuple[Quantity | None, Quantity | None]:
+    try:
+        if found := _RANGE.fullmatch(text):
+            return Quantity(value=Decimal(found[1])), Quantity(value=Decimal(found[2]))
+        if found := _UP_TO.fullmatch(text):
+            return None, Quantity(value=Decimal(found[1]))
+    except InvalidOperation:
+        return None, None
+    return None, None
+
+
+def _is_normal(entry: ReferenceRange) -> bool:
+    return entry.type is None or any(coding.code == "normal" for coding in entry.type.coding)
+
+
+_MAPPERS: dict[str, Mapper] = {
+    "ecog": _performance,
+    "stage": _stage,
+    "lesion-diameter": _lesion,
+    "extranodal-site": _site,
+    "response": _response,
+    "crs-grade": _graded_event,
+    "icans-grade": _graded_event,
+}

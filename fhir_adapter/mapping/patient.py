@@ -1,0 +1,71 @@
+"""Patient → who the person is, whether they died, and which other Patients are the same person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from fhir_adapter.cohort.events import Death
+from fhir_adapter.cohort.subject import Sex
+from fhir_adapter.fhir.r4 import Patient
+from fhir_adapter.fhir.record import Record, patient_id
+from fhir_adapter.mapping.reading import Reader, Said, source_of
+
+_SEXES: Mapping[str, Sex] = {"male": "male", "female": "female", "other": "other"}
+
+
+def map_patient(resource: Patient, record: Record, reader: Reader) -> Iterator[Said]:
+    """The death a Patient states. `deceasedBoolean` true without a date is a death whose day is not known."""
+    if resource.deceasedDateTime:
+        yield Death(on=reader.date(resource.deceasedDateTime), source=source_of(record, "deceasedDateTime"))
+    elif resource.deceasedBoolean:
+        yield Death(on=None, source=source_of(record, "deceasedBoolean"))
+
+
+def sex_of(resource: Patient) -> Sex:
+    return _SEXES.get(resource.gender, "unknown")
+
+
+class LinkCycle(ValueError):
+    """Patients replace each other in a circle: nobody can say who survives."""
+
+
+def survivors(patients: Mapping[str, Patient]) -> dict[str, str]:
+    """The surviving Patient id of every Patient id, following `replaced-by` and `replaces` links.
+
+    A Patient replaced by one that is not among the data keeps its own id. Ids whose links form a circle map to an
+    empty string: nobody can say who survives.
+    """
+    successor: dict[str, str] = {}
+    for patient, links in ((key, found.link) for key, found in patients.items()):
+        for link in links:
+            other = patient_id(link.other.reference)
+            if other not in patients or other == patient:
+                continue
+            if link.type == "replaced-by":
+                successor[patient] = other
+            elif link.type == "replaces":
+                successor[other] = patient
+    return {patient: _last(patient, successor) for patient in patients}
+
+
+def _last(patient: str, successor: Mapping[str, str]) -> str:
+    seen = {patient}
+    while patient in successor:
+        patient = successor[patient]
+        if patient in seen:
+            return ""
+        seen.add(patient)
+    return patient
+
+
+def groups(survivor_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The Patient ids of each person, by surviving id; the survivor first."""
+    found: dict[str, list[str]] = {}
+    for patient, survivor in survivor_of.items():
+        if survivor:
+            found.setdefault(survivor, []).append(patient)
+    return {survivor: _survivor_first(survivor, ids) for survivor, ids in sorted(found.items())}
+
+
+def _survivor_first(survivor: str, ids: Iterable[str]) -> tuple[str, ...]:
+    return (survivor, *sorted(other for other in ids if other != survivor))

@@ -1,0 +1,63 @@
+"""Procedure → Collection, Infusion or Therapy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fhir_adapter.cohort.events import Collection, Contact, Infusion, Therapy
+from fhir_adapter.fhir.r4 import CodeableConcept, Procedure
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+
+_NOT_DONE = {"preparation", "not-done", "entered-in-error", "unknown", "on-hold"}
+_THERAPIES = {"autologous-hct", "allogeneic-hct", "radiotherapy"}
+UNSPECIFIED_PRODUCT = "car-t-unspecified"
+
+
+def map_procedure(resource: Procedure, record: Record, reader: Reader, car_t: frozenset[str]) -> Iterator[Said]:
+    """A collection that was stopped or whose outcome says that it failed is kept, as one that did not succeed."""
+    if resource.status in _NOT_DONE:
+        yield set_aside(record, f"status-{resource.status}")
+        return
+    started, ended, kind = reader.span(resource.performedDateTime, resource.performedPeriod)
+    source = source_of(record, f"performed{kind}" if kind else "performed[x]")
+    if started:
+        yield Contact(on=started, source=source, kind="procedure")
+    what, unmapped = reader.translate("procedure", resource.code, source)
+    yield from unmapped
+    if what.code is None:
+        yield set_aside(record, "procedure-ambiguous" if what.ambiguous else "procedure-not-in-study")
+    elif started is None:
+        yield set_aside(record, "no-usable-date")
+    elif what.code == "leukapheresis":
+        succeeded = resource.status != "stopped" and not _failed(resource, reader)
+        yield Collection(on=started, ended=ended, source=source, flags=what.flags, succeeded=succeeded)
+    elif resource.status == "stopped" and what.code == "car-t-infusion":
+        yield set_aside(record, "infusion-perhaps-not-given")
+    elif what.code == "car-t-infusion":
+        product, label = _product(resource, reader, car_t)
+        yield Infusion(on=started, source=source, flags=what.flags, product=product, label=label)
+    elif what.code in _THERAPIES:
+        yield Therapy(on=started, source=source, flags=what.flags, kind=what.code)
+    else:
+        yield set_aside(record, "procedure-not-in-study")
+
+
+def _failed(resource: Procedure, reader: Reader) -> bool:
+    return any(
+        reader.terms["procedure-outcome"].translate(concept).code == "failed"
+        for concept in (resource.outcome, resource.statusReason)
+        if concept
+    )
+
+
+def _product(resource: Procedure, reader: Reader, car_t: frozenset[str]) -> tuple[str, str]:
+    """The product that the procedure names as used, or in its own code; unspecified when it names none or several."""
+    named: list[CodeableConcept] = [*resource.usedCode]
+    named += [CodeableConcept(text=used.display) for used in resource.usedReference if used.display]
+    named += [resource.code] if resource.code else []
+    for concept in named:
+        found = reader.terms["medication"].translate(concept)
+        if found.code in car_t:
+            return str(found.code), concept.text
+    return UNSPECIFIED_PRODUCT, ""

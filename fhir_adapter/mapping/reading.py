@@ -1,0 +1,86 @@
+"""What a mapper gets and gives: the tables it reads with, and what it says besides events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from fhir_adapter.cohort.events import Event, Source
+from fhir_adapter.fhir.dates import NotADate, PartialDate
+from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Period
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.terminology import NOTHING, Terminology, Translation, describe
+from fhir_adapter.mapping.units import Units
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SetAside:
+    """A resource that gives no event, and why: `reason` is one of a fixed list of words."""
+
+    reason: str
+    type: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unmapped:
+    """A code or text that the study's tables do not know, although it might have mattered."""
+
+    table: str
+    system: str
+    code: str
+    text: str
+    source: str
+
+
+Said: TypeAlias = Event | SetAside | Unmapped
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The study's tables, as mappers use them."""
+
+    terms: Terminology
+    units: Units
+    agent_system: str
+    site_system: str
+    zone: ZoneInfo | None = None
+    medications: Mapping[str, Medication] = field(default_factory=dict)
+
+    def date(self, text: str) -> PartialDate | None:
+        """The date a record gives, None when it gives none that can be read."""
+        if not text:
+            return None
+        try:
+            return PartialDate.parse(text, self.zone)
+        except NotADate:
+            return None
+
+    def span(self, moment: str, period: Period | None) -> tuple[PartialDate | None, PartialDate | None, str]:
+        """Start, end and element name of an `x[x]` that is either a dateTime or a Period."""
+        if moment:
+            return self.date(moment), None, "DateTime"
+        if period:
+            return self.date(period.start), self.date(period.end), "Period"
+        return None, None, ""
+
+    def translate(
+        self, table: str, concept: CodeableConcept | None, source: Source
+    ) -> tuple[Translation, Iterator[Unmapped]]:
+        """Translate a concept; what could not be translated is said, so that it can be listed."""
+        found = self.terms[table].translate(concept) if concept else NOTHING
+        if found.code is not None or concept is None or not (concept.coding or concept.text):
+            return found, iter(())
+        system, code, text = describe(concept)
+        return found, iter((Unmapped(table, system, code, text, str(source)),))
+
+
+def source_of(record: Record, element: str) -> Source:
+    """Where in which version of which resource a fact stands."""
+    return Source(reference=record.reference, version=record.version, element=element)
+
+
+def set_aside(record: Record, reason: str) -> SetAside:
+    return SetAside(reason, record.type, record.source)

@@ -1,0 +1,206 @@
+"""Reads and checks a study folder: `study.toml`, its vocabulary, units, grading tables and measures."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from fhir_adapter.cohort.study import Agent, GradeClause, MeasureFamily, Parameters, Roles, Study
+from fhir_adapter.errors import StudyError
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.artefacts import (
+    Vocabulary,
+    nearest,
+    read_aliases,
+    read_json,
+    read_terminology,
+    read_toml,
+    read_value_sets,
+    read_vocabulary,
+)
+from fhir_adapter.mapping.assemble import medications
+from fhir_adapter.mapping.reading import Reader
+from fhir_adapter.mapping.terminology import Terminology
+from fhir_adapter.mapping.units import Units, read_units
+from fhir_adapter.packaged import data_folder
+
+_ABOUT = ("id", "version", "title", "canonical", "site")
+_GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A checked study: what it asks (`study`), and the tables that mappers read with."""
+
+    study: Study
+    folder: Path
+    terms: Terminology
+    units: Units
+    agent_system: str
+    site_system: str
+
+    def reader(self, shared: list[Record]) -> Reader:
+        """The reader for mappers; `shared` are the resources that belong to no person (Medication)."""
+        return Reader(
+            terms=self.terms,
+            units=self.units,
+            agent_system=self.agent_system,
+            site_system=self.site_system,
+            zone=self.study.parameters.zone,
+            medications=medications(shared),
+        )
+
+
+def find_study(name: str | Path) -> Path:
+    """The folder of a study given by path, or by name among the studies that came with the software."""
+    path = Path(name)
+    for candidate in (path, data_folder("mappings") / path):
+        if (candidate / "study.toml").is_file():
+            return candidate
+    known = [found.parent.name for found in sorted(data_folder("mappings").glob("*/study.toml"))]
+    raise StudyError(f"there is no study at `{name}`: no study.toml there", nearest(str(name), known))
+
+
+def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> StudyFolder:
+    """Read and check everything the study consists of; `overrides` are parameters that win over the file."""
+    folder = find_study(name)
+    written = read_toml(folder / "study.toml")
+    about, roles, elevated, flat = _split(folder / "study.toml", written)
+    parameters = _parameters(folder / "study.toml", flat, overrides or {})
+    common = folder.parent / "common"
+    common = common if common.is_dir() else data_folder("mappings") / "common"
+    folders = [common, *([common / "unverified"] if parameters.unverified_codes else []), folder]
+    vocabulary = read_vocabulary(folders)
+    units = read_units(common / "units.toml")
+    study = Study(
+        **about,
+        parameters=parameters,
+        roles=_roles(folder / "study.toml", roles, read_value_sets(folders, vocabulary)),
+        agents=_agents(vocabulary),
+        labels={code: display for displays in vocabulary.displays.values() for code, display in displays.items()},
+        gradings={version: _read_grading(common / "grading" / name, units) for version, name in _GRADINGS.items()},
+        elevated_terms=elevated,
+        measures=_measures(folder),
+        fingerprint=_fingerprint([common, folder], parameters),
+    )
+    return StudyFolder(
+        study=study,
+        folder=folder,
+        terms=read_terminology(folders, vocabulary, read_aliases(common / "system-aliases.toml")),
+        units=units,
+        agent_system=vocabulary.system("agent"),
+        site_system=vocabulary.system("body-site"),
+    )
+
+
+def _split(
+    path: Path, written: dict[str, Any]
+) -> tuple[dict[str, str], dict[str, str], dict[str, str], dict[str, Any]]:
+    for key in _ABOUT:
+        if not isinstance(written.get(key), str):
+            raise StudyError(f"{path}: `{key}` is missing or not a text", f'add {key} = "..." at the top')
+    about = {key: written[key] for key in _ABOUT}
+    flat = {key: value for key, value in written.items() if key not in (*_ABOUT, "value_sets", "elevated_terms")}
+    return about, written.get("value_sets", {}), written.get("elevated_terms", {}), flat
+
+
+def _parameters(path: Path, flat: dict[str, Any], overrides: Mapping[str, str]) -> Parameters:
+    known = list(Parameters.model_fields)
+    for where, keys in ((f"{path}", flat), ("--set", overrides)):
+        for key in keys:
+            if key not in known:
+                raise StudyError(f"{where}: `{key}` is not a parameter of a study", nearest(key, known))
+    try:
+        return Parameters.model_validate({**flat, **overrides})
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        key = str(first["loc"][0])
+        where = "--set" if key in overrides else str(path)
+        raise StudyError(f"{where}: `{key}`: {first['msg']}", _allowed(key)) from None
+
+
+def _allowed(key: str) -> str:
+    return f"see `{key}` in docs/reference/parameters.md"
+
+
+def _roles(path: Path, roles: Mapping[str, str], value_sets: Mapping[str, frozenset[str]]) -> Roles:
+    needed = list(Roles.model_fields)
+    for role, name in roles.items():
+        if role not in needed:
+            raise StudyError(f"{path}: [value_sets] `{role}` is not a role", nearest(role, needed))
+        if name not in value_sets:
+            raise StudyError(
+                f"{path}: [value_sets] `{role}` names the value set `{name}`, which does not exist",
+                nearest(name, list(value_sets)),
+            )
+    missing = [role for role in needed if role not in roles]
+    if missing:
+        raise StudyError(f"{path}: [value_sets] lacks the role `{missing[0]}`", "every role needs one value set")
+    return Roles(**{role: value_sets[name] for role, name in roles.items()})
+
+
+def _agents(vocabulary: Vocabulary) -> dict[str, Agent]:
+    system = vocabulary.system("agent")
+    return {
+        code: Agent(code=code, display=display, targets=vocabulary.properties[system, code].get("target", ()))
+        for code, display in vocabulary.displays[system].items()
+    }
+
+
+def _read_grading(path: Path, units: Units) -> tuple[GradeClause, ...]:
+    clauses: list[GradeClause] = []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                clauses.append(_clause(path, number, row, units))
+    except OSError:
+        raise StudyError(f"{path} cannot be read", "the grading tables belong to mappings/common") from None
+    return tuple(clauses)
+
+
+def _clause(path: Path, number: int, row: Mapping[str, str], units: Units) -> GradeClause:
+    observable = row.get("observable", "")
+    if observable not in units.analytes:
+        raise StudyError(
+            f"{path}: line {number}: `{observable}` has no table in units.toml",
+            nearest(observable, list(units.analytes)),
+        )
+    if row.get("unit") and row["unit"] != units.canonical(observable):
+        raise StudyError(
+            f"{path}: line {number}: the limit is in {row['unit']}",
+            f"write it in {units.canonical(observable)}",
+        )
+    names = [name for name in GradeClause.model_fields if name in row]
+    try:
+        return GradeClause.model_validate({name: row[name] for name in names} | {"limit": Decimal(row["limit"])})
+    except (ValidationError, KeyError, InvalidOperation):
+        raise StudyError(f"{path}: line {number} is not a grading clause", "compare it with its neighbours") from None
+
+
+def _measures(folder: Path) -> tuple[MeasureFamily, ...]:
+    found = []
+    for path in sorted((folder / "measures").glob("*.json")):
+        resource = read_json(path)
+        if resource.get("resourceType") != "Measure" or not resource.get("url") or not resource.get("version"):
+            raise StudyError(f"{path} is not a Measure with url and version", "see the other measures of the study")
+        found.append(
+            MeasureFamily(family=path.stem, url=resource["url"], version=resource["version"], resource=resource)
+        )
+    return tuple(found)
+
+
+def _fingerprint(folders: list[Path], parameters: Parameters) -> str:
+    """SHA-256 over the files the answers depend on (not the published numbers) and the parameters in force."""
+    digest = hashlib.sha256(parameters.model_dump_json().encode())
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "published" not in path.parts and path.suffix in (".json", ".toml", ".csv"):
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()

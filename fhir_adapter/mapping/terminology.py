@@ -1,0 +1,129 @@
+"""From a hospital's codes and words to the study's vocabulary.
+
+A ConceptMap translates by (system, code) first, with the aliases of a system's URI; then by configured phrases found in
+the concept's text and displays. Phrases match whole words after Unicode normalisation, the longest first, so that one
+drug's name inside another's never matches. A translation that is not unique is no translation.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fhir_adapter.fhir.r4 import CodeableConcept
+
+_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"), "-")
+_CROSSES = dict.fromkeys(map(ord, "\u00d7\u2715\u2a2f"), "x")
+_SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"[0-9a-z]")
+
+
+def normalise(text: str) -> str:
+    """The form in which phrases are compared: NFKC, case-folded, one kind of hyphen, cross and space."""
+    plain = unicodedata.normalize("NFKC", text).translate(_HYPHENS).translate(_CROSSES)
+    return _SPACE.sub(" ", plain.casefold()).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The study code of a concept; `code` is None when nothing matched, or too much did (`ambiguous`)."""
+
+    code: str | None
+    by: str = ""
+    ambiguous: bool = False
+    disagree: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        found = ("matched-by-text",) if self.by == "text" else ()
+        return (*found, "code-and-text-disagree") if self.disagree else found
+
+
+NOTHING = Translation(None)
+
+
+@dataclass(frozen=True)
+class ConceptMap:
+    """One translation table: `codes` by (canonical system, code), `phrases` by normalised text."""
+
+    name: str
+    codes: Mapping[tuple[str, str], str]
+    phrases: Mapping[str, str]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _finder(self) -> re.Pattern[str] | None:
+        if not self.phrases:
+            return None
+        longest_first = sorted(self.phrases, key=lambda phrase: (-len(phrase), phrase))
+        return re.compile("|".join(map(_whole_words, longest_first)))
+
+    def translate(self, concept: CodeableConcept | None) -> Translation:
+        """The study code of a CodeableConcept, by code, else by text."""
+        if concept is None:
+            return NOTHING
+        coded = self._by_code(concept)
+        texts = self.in_text(concept.text, *(coding.display for coding in concept.coding))
+        if len(coded) > 1:
+            return Translation(None, by="code", ambiguous=True)
+        if coded:
+            code = next(iter(coded))
+            return Translation(code, by="code", disagree=bool(texts) and code not in texts)
+        if len(texts) > 1:
+            return Translation(None, by="text", ambiguous=True)
+        return Translation(next(iter(texts)), by="text") if texts else NOTHING
+
+    def translate_text(self, text: str) -> Translation:
+        """The study code of a free text, by phrases only."""
+        return self.translate(CodeableConcept(text=text))
+
+    def in_text(self, *texts: str) -> frozenset[str]:
+        """Every study code whose phrase stands in one of the texts."""
+        if self._finder is None:
+            return frozenset()
+        plain = (normalise(text) for text in texts if text)
+        return frozenset(self.phrases[hit.group()] for text in plain for hit in self._finder.finditer(text))
+
+    def _by_code(self, concept: CodeableConcept) -> frozenset[str]:
+        keys = ((self._canonical(coding.system), coding.code.strip()) for coding in concept.coding)
+        return frozenset(self.codes[key] for key in keys if key in self.codes)
+
+    def _canonical(self, system: str) -> str:
+        plain = system.strip().rstrip("/")
+        return self.aliases.get(plain, plain)
+
+
+def _whole_words(phrase: str) -> str:
+    before = r"(?<![0-9a-z])" if _WORD.match(phrase[0]) else ""
+    after = r"(?![0-9a-z])" if _WORD.match(phrase[-1]) else ""
+    return before + re.escape(phrase) + after
+
+
+@dataclass(frozen=True)
+class Terminology:
+    """All translation tables of a study, by the name of their file."""
+
+    maps: Mapping[str, ConceptMap]
+    properties: Mapping[tuple[str, str], Mapping[str, tuple[str, ...]]]
+
+    def __getitem__(self, name: str) -> ConceptMap:
+        return self.maps[name]
+
+    def property_of(self, system: str, code: str, name: str) -> tuple[str, ...]:
+        """Values of one property of a code of our own CodeSystems (`target` of an agent, `extranodal` of a site)."""
+        return self.properties.get((system, code), {}).get(name, ())
+
+
+def describe(concept: CodeableConcept | None) -> tuple[str, str, str]:
+    """(system, code, text) by which an unmapped concept is listed: its first coding, else its text."""
+    if concept is None:
+        return ("", "", "")
+    first = next(iter(_codings(concept)), ("", "", ""))
+    return (first[0], first[1], concept.text or first[2])
+
+
+def _codings(concept: CodeableConcept) -> Iterable[tuple[str, str, str]]:
+    return ((coding.system, coding.code, coding.display) for coding in concept.coding if coding.code)

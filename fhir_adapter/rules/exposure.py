@@ -1,0 +1,120 @@
+"""Which bispecific antibodies the person had before the index apheresis, and when the last dose was.
+
+Source: clinical brief §1.2 and edge cases 1-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_adapter.cohort.events import Dose
+from fhir_adapter.cohort.finding import Exposure, Exposures, Finding, Index, Step, rests_on, step
+from fhir_adapter.cohort.study import Study
+from fhir_adapter.cohort.subject import Subject
+from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.index import bsab_doses, when
+
+
+def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]:
+    """Doses of any qualifying BsAb up to the index apheresis (up to the infusion when no collection is known).
+
+    A stopped dose without amount may or may not have been given, and a partial date may or may not lie before the
+    collection: the last dose is the interval between both readings.
+    """
+    limit = _limit(index, study)
+    doses = [dose for dose in bsab_doses(subject, study) if when(dose).perhaps_on_or_before(limit)]
+    certain = [dose for dose in doses if dose.given == "yes" and when(dose).surely_on_or_before(limit)]
+    bridging = [
+        dose
+        for dose in bsab_doses(subject, study)
+        if limit.surely_before(when(dose)) and when(dose).surely_before(index.infusion)
+    ]
+    if not doses:
+        return Finding(
+            rule="exposure",
+            verdict="not met",
+            sentence="No dose of a bispecific antibody before the collection.",
+        )
+    if not certain:
+        return Finding(
+            rule="exposure",
+            verdict="undetermined",
+            sentence="No dose of a bispecific antibody was certainly given before the collection.",
+            steps=tuple(_dose_step(dose, study) for dose in doses),
+            sources=rests_on(doses),
+        )
+    last = _last(doses, certain, limit)
+    by_agent = _by_agent(certain, study, limit)
+    value = Exposures(
+        exposures=by_agent,
+        last_dose=last,
+        same_day_as_apheresis=last.latest == limit.earliest,
+        bridging=bool(bridging),
+    )
+    names = ", ".join(f"{study.display(one.agent)} ({'x'.join(one.targets)})" for one in by_agent)
+    final = max(certain, key=lambda dose: (_end(dose, limit), dose.source.reference))
+    steps = [
+        *(
+            step(
+                f"{one.doses} doses of {study.display(one.agent)}, {one.first.iso} to {one.last.iso}",
+                value=one.agent,
+            )
+            for one in by_agent
+        ),
+        step(f"the last dose before the collection was on {last.iso}", final),
+        *(_dose_step(dose, study) for dose in doses if dose not in certain),
+        *(step("a BsAb dose between collection and infusion is bridging, not washout", dose) for dose in bridging),
+    ]
+    if value.same_day_as_apheresis:
+        steps.append(step("the last dose falls on the day of the collection", final))
+    return Finding(
+        rule="exposure",
+        verdict="met",
+        value=value,
+        sentence=f"Had {names} before the collection, last on {last.iso}.",
+        steps=tuple(steps),
+        sources=rests_on([min(certain, key=when), final], [dose for dose in doses if dose not in certain]),
+        parameters=study.parameters.named("banked_cells"),
+    )
+
+
+def _limit(index: Index, study: Study) -> PartialDate:
+    if index.apheresis is None or study.parameters.banked_cells == "include":
+        return index.infusion
+    return index.apheresis
+
+
+def _end(dose: Dose, limit: PartialDate) -> PartialDate:
+    """The last day of a dose; a running or planned infusion is cut off at the collection."""
+    if dose.ongoing:
+        return PartialDate(limit.earliest, limit.latest)
+    end = dose.ended or when(dose)
+    return PartialDate(min(end.earliest, limit.latest), min(end.latest, limit.latest))
+
+
+def _last(doses: Sequence[Dose], certain: Sequence[Dose], limit: PartialDate) -> PartialDate:
+    earliest = max(_end(dose, limit).earliest for dose in certain)
+    latest = max(_end(dose, limit).latest for dose in doses)
+    return PartialDate(earliest, max(earliest, latest))
+
+
+def _by_agent(doses: Sequence[Dose], study: Study, limit: PartialDate) -> tuple[Exposure, ...]:
+    found = []
+    for agent in sorted({dose.agent for dose in doses}):
+        own = [dose for dose in doses if dose.agent == agent]
+        found.append(
+            Exposure(
+                agent=agent,
+                targets=study.targets(agent),
+                first=min(when(dose) for dose in own),
+                last=max(_end(dose, limit) for dose in own),
+                doses=len({when(dose) for dose in own}),
+                ongoing=any(dose.ongoing for dose in own),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (one.last, one.agent)))
+
+
+def _dose_step(dose: Dose, study: Study) -> Step:
+    why = "may or may not have been given" if dose.given == "perhaps" else "is not dated well enough"
+    return step(f"a dose of {study.display(dose.agent)} {why}", dose)

@@ -1,0 +1,236 @@
+"""Did the bispecific antibody fail: relapsed after a response, refractory, or not to be told from the records?
+
+The reference study's rule rests on the response: refractory when the best response of the BsAb line is stable or
+progressive disease, relapsed when it was a response and progression followed. The alternatives add the time from the
+last dose to progression. Source: clinical brief §1.1, settled questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from fhir_adapter.cohort.events import Assessment, Dose
+from fhir_adapter.cohort.finding import Failure, Finding, Index, Step, rests_on, step
+from fhir_adapter.cohort.study import Study
+from fhir_adapter.cohort.subject import Subject
+from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.best_response import RESPONDED, best_of
+from fhir_adapter.rules.index import bsab_doses, when
+from fhir_adapter.rules.lines import group, line_therapies
+from fhir_adapter.rules.readings import choices, readings
+
+Status = Literal["relapsed", "refractory", "undetermined"]
+_PARAMETERS = (
+    "bsab_status_rule",
+    "interval_days",
+    "interval_anchor",
+    "bsab_line_for_status",
+    "toxicity_stop_with_sd",
+    "ir_policy",
+)
+
+
+@dataclass(frozen=True)
+class BsabLine:
+    """One line that holds a BsAb: its BsAb doses, and the day the next line began, if one did before the collection."""
+
+    doses: tuple[Dose, ...]
+    next_line: PartialDate | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the assessments of the line say under one reading of the records."""
+
+    status: Status
+    best: str
+    progression: date | None
+
+
+def failure(subject: Subject, study: Study, index: Index) -> Finding[Failure]:
+    """Relapsed, refractory or undetermined, on the line(s) that `bsab_line_for_status` names."""
+    found = [_line_failure(line, subject, study, index) for line in bsab_lines(subject, study, index)]
+    if not found:
+        return Finding(rule="failure", verdict="undetermined", sentence="There is no BsAb line to judge.")
+    match study.parameters.bsab_line_for_status:
+        case "best":
+            return min(found, key=lambda one: ("relapsed", "undetermined", "refractory").index(one.verdict))
+        case "worst":
+            return min(found, key=lambda one: ("refractory", "undetermined", "relapsed").index(one.verdict))
+        case _:
+            return found[-1]
+
+
+def stopped_for_intolerance(subject: Subject, study: Study, index: Index) -> bool:
+    """Whether the last BsAb dose before the collection was the last because of intolerance."""
+    doses = [dose for dose in bsab_doses(subject, study) if when(dose).surely_on_or_before(_end(index))]
+    return bool(doses) and max(doses, key=when).intolerance
+
+
+def bsab_lines(subject: Subject, study: Study, index: Index) -> list[BsabLine]:
+    """The lines before the collection that hold a BsAb dose, in order."""
+    grouped = group(line_therapies(subject, study, index), study)
+    found = []
+    for line, following in zip(grouped, [*grouped[1:], None], strict=True):
+        doses = tuple(
+            dose
+            for dose in bsab_doses(subject, study)
+            if dose.agent in line.agents and line.first <= when(dose) <= line.last
+        )
+        if doses:
+            found.append(BsabLine(doses, following.first if following else None))
+    return found
+
+
+def _line_failure(line: BsabLine, subject: Subject, study: Study, index: Index) -> Finding[Failure]:
+    first, last = min(when(dose) for dose in line.doses), max(when(dose) for dose in line.doses)
+    ends = [end for end in (line.next_line, _end(index)) if end]
+    considered = _considered(subject.assessments, first, ends)
+    outcomes = _outcomes(considered, first, last, ends, line, study)
+    status, best, why = _settle(outcomes)
+    progression = _progression(outcomes, considered)
+    value = Failure(status=status, best_response=best, progression=progression)
+    return Finding(
+        rule="failure",
+        verdict=status,
+        value=value,
+        sentence=_sentence(status, best, progression, why),
+        steps=(
+            *_steps(line, first, ends),
+            *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
+            *_rule_steps(study, last, progression),
+        ),
+        sources=rests_on(list(considered), [min(line.doses, key=when), max(line.doses, key=when)]),
+        parameters=study.parameters.named(*_PARAMETERS),
+    )
+
+
+def _end(index: Index) -> PartialDate:
+    return index.apheresis or index.infusion
+
+
+def _considered(
+    assessments: Sequence[Assessment], first: PartialDate, ends: Sequence[PartialDate]
+) -> tuple[Assessment, ...]:
+    """Assessments that may lie after the line's first BsAb dose and not after its end."""
+    return tuple(
+        one
+        for one in assessments
+        if one.on and first.earliest < one.on.latest and all(one.on.perhaps_on_or_before(end) for end in ends)
+    )
+
+
+def _outcomes(
+    considered: Sequence[Assessment],
+    first: PartialDate,
+    last: PartialDate,
+    ends: Sequence[PartialDate],
+    line: BsabLine,
+    study: Study,
+) -> frozenset[Outcome] | None:
+    """The outcome under every reading of partial dates and of days with more than one answer."""
+    dates = [first, last, *ends, *(when(one) for one in considered)]
+    read = readings(dates)
+    if read is None:
+        return None
+    intolerance = max(line.doses, key=when).intolerance
+    found: set[Outcome] = set()
+    for days in read:
+        opens, final, closes = days[0], days[1], min(days[2 : 2 + len(ends)])
+        inside: dict[date, set[str]] = {}
+        for day, one in zip(days[2 + len(ends) :], considered, strict=True):
+            if opens < day <= closes:
+                inside.setdefault(day, set()).add(one.category)
+        answers = choices([sorted(inside[day]) for day in sorted(inside)])
+        for answer in answers:
+            series = list(zip(sorted(inside), answer, strict=True))
+            found.add(_outcome(series, opens, final, intolerance, study))
+        if not answers:
+            return None
+    return frozenset(found)
+
+
+def _outcome(series: Sequence[tuple[date, str]], first: date, last: date, intolerance: bool, study: Study) -> Outcome:
+    best, progressed = best_of(series, study.parameters.ir_policy)
+    status = _status(best, progressed, first, last, intolerance, study)
+    return Outcome(status, best, progressed)
+
+
+def _status(best: str, progressed: date | None, first: date, last: date, intolerance: bool, study: Study) -> Status:
+    parameters = study.parameters
+    anchor = first if parameters.interval_anchor == "first_dose" else last
+    early = progressed is not None and (progressed - anchor).days <= parameters.interval_days
+    if parameters.bsab_status_rule == "pd_within":
+        if progressed is None:
+            return "undetermined"
+        return "refractory" if early else "relapsed"
+    if best == "SD" and intolerance and progressed is None and parameters.toxicity_stop_with_sd == "undetermined":
+        return "undetermined"
+    if best in ("SD", "PD"):
+        return "refractory"
+    if parameters.bsab_status_rule == "best_response_or_pd_within" and early:
+        return "refractory"
+    return "relapsed" if best in RESPONDED and progressed else "undetermined"
+
+
+def _settle(outcomes: frozenset[Outcome] | None) -> tuple[Status, str, str]:
+    if outcomes is None:
+        return "undetermined", "", "too many dates are partial to try every reading"
+    statuses = {outcome.status for outcome in outcomes}
+    bests = {outcome.best for outcome in outcomes}
+    best = next(iter(bests)) if len(bests) == 1 else ""
+    if len(statuses) > 1:
+        return "undetermined", best, "the records allow more than one reading"
+    status = next(iter(statuses))
+    if status != "undetermined":
+        return status, best, ""
+    if best in RESPONDED:
+        return status, best, "a response is recorded, but no progression before the collection"
+    if best == "SD":
+        return status, best, "the drug was stopped for intolerance while the disease was stable"
+    return status, best, "no assessment of the BsAb line decides it"
+
+
+def _progression(outcomes: frozenset[Outcome] | None, considered: Sequence[Assessment]) -> PartialDate | None:
+    days = {outcome.progression for outcome in outcomes or ()}
+    if not days or None in days:
+        return None
+    if len(days) == 1:
+        return PartialDate.on(next(day for day in days if day))
+    exact = [when(one) for one in considered if one.category == "PD"]
+    return exact[0] if len(exact) == 1 else PartialDate(min(d for d in days if d), max(d for d in days if d))
+
+
+def _sentence(status: Status, best: str, progression: PartialDate | None, why: str) -> str:
+    if status == "undetermined":
+        return f"Whether the BsAb failed by relapse or refractoriness is not determined: {why}."
+    told = f"best response {best}" if best else "best response not settled"
+    followed = (
+        f", progression on {progression.iso}" if progression else ", no progression documented before the collection"
+    )
+    return f"BsAb-{status}: {told}{followed}."
+
+
+def _steps(line: BsabLine, first: PartialDate, ends: Sequence[PartialDate]) -> list[Step]:
+    last_dose = max(line.doses, key=when)
+    limit = min(ends)
+    return [
+        step(f"the BsAb line began on {first.iso}", min(line.doses, key=when)),
+        step(f"its last dose was on {when(last_dose).iso}", last_dose),
+        step(f"assessments count after the first dose, up to {limit.iso}", value=limit.iso),
+    ]
+
+
+def _rule_steps(study: Study, last: PartialDate, progression: PartialDate | None) -> list[Step]:
+    rule = study.parameters.bsab_status_rule
+    found = [step(f"the rule is {rule}", value=rule, parameter="bsab_status_rule")]
+    if rule != "best_response" and progression:
+        shortest, longest = last.days_until(progression)
+        length = str(shortest) if shortest == longest else f"{shortest} to {longest}"
+        limit = study.parameters.interval_days
+        says = f"progression {length} days after the last dose; the limit is {limit} days"
+        found.append(step(says, value=length, unit="d", parameter="interval_days"))
+    return found

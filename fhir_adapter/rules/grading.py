@@ -1,0 +1,126 @@
+"""Grades one laboratory value by the clauses of a CTCAE table, as an interval when the record leaves room.
+
+A clause says: at least this grade when the value lies on this side of limit x reference (an absolute value, the
+laboratory's own lower or upper limit, or the person's baseline). A value's grade is the highest whose clause holds.
+Source: clinical brief §1.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fhir_adapter.cohort.events import Lab
+from fhir_adapter.cohort.study import GradeClause, Parameters
+
+_INFINITY = Decimal("Infinity")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where the true value lies; a comparator leaves one end open."""
+
+    low: Decimal
+    high: Decimal
+    open_low: bool = False
+    open_high: bool = False
+
+    @classmethod
+    def of(cls, lab: Lab) -> Interval:
+        match lab.comparator:
+            case "<":
+                return cls(Decimal(0), lab.value, open_high=True)
+            case "<=":
+                return cls(Decimal(0), lab.value)
+            case ">":
+                return cls(lab.value, _INFINITY, open_low=True)
+            case ">=":
+                return cls(lab.value, _INFINITY)
+            case _:
+                return cls(lab.value, lab.value)
+
+    def below(self, limit: Decimal) -> tuple[bool, bool]:
+        """(surely, perhaps) below the limit."""
+        return self.high < limit or (self.high == limit and self.open_high), self.low < limit
+
+    def above(self, limit: Decimal) -> tuple[bool, bool]:
+        """(surely, perhaps) above the limit."""
+        return self.low > limit or (self.low == limit and self.open_low), self.high > limit
+
+    def at_or_above(self, limit: Decimal) -> tuple[bool, bool]:
+        return self.low >= limit, self.high > limit or (self.high == limit and not self.open_high)
+
+    def at_or_below(self, limit: Decimal) -> tuple[bool, bool]:
+        return self.high <= limit, self.low < limit or (self.low == limit and not self.open_low)
+
+
+def grade(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], parameters: Parameters) -> tuple[int, int]:
+    """(lowest, highest) grade of one value. `clauses` are those of one term."""
+    found = [(clause.grade, *_holds(clause, lab, baseline, parameters)) for clause in clauses]
+    lowest = max((number for number, surely, _ in found if surely), default=0)
+    highest = max((number for number, _, perhaps in found if perhaps), default=0)
+    return lowest, max(lowest, highest)
+
+
+def _holds(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Parameters) -> tuple[bool, bool]:
+    """(surely, perhaps) whether a clause holds for a value."""
+    applies = _applies(clause, lab, baseline, parameters)
+    if applies == (False, False):
+        return False, False
+    reference = _reference(clause, lab, baseline)
+    if reference is None:
+        return False, applies[1]
+    interval, limit = Interval.of(lab), clause.limit * reference
+    match clause.direction:
+        case "below":
+            surely, perhaps = interval.below(limit)
+        case "above":
+            surely, perhaps = interval.above(limit)
+        case "at_or_above":
+            surely, perhaps = interval.at_or_above(limit)
+        case "fall_at_least":
+            surely, perhaps = interval.at_or_below(reference - limit)
+    if clause.of == "baseline" and clause.limit == 1 and not parameters.require_rise and clause.direction == "above":
+        surely, perhaps = interval.at_or_above(limit)
+    return surely and applies[0], perhaps and applies[1]
+
+
+def _reference(clause: GradeClause, lab: Lab, baseline: Lab | None) -> Decimal | None:
+    match clause.of:
+        case "absolute":
+            return Decimal(1)
+        case "LLN":
+            return lab.lower_limit
+        case "ULN":
+            return lab.upper_limit
+        case _:
+            return baseline.value if baseline else None
+
+
+def _applies(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Parameters) -> tuple[bool, bool]:
+    """(surely, perhaps) whether the clause is meant for a person with this baseline.
+
+    A missing baseline is graded as a normal one, and a baseline without the limit it would be compared with too.
+    """
+    if clause.of == "baseline" and clause.direction in ("fall_at_least", "below"):
+        if parameters.fibrinogen_fall == "off" or baseline is None:
+            return False, False
+        if parameters.fibrinogen_fall == "abnormal_value":
+            below = lab.lower_limit is not None and Interval.of(lab).below(lab.lower_limit)[0]
+            return below, below
+    if clause.when_baseline == "any":
+        return (baseline is not None, baseline is not None) if clause.of == "baseline" else (True, True)
+    high_side = clause.direction in ("above", "at_or_above") and clause.when_baseline != "below_normal"
+    wrong = _abnormal(baseline, high_side)
+    applies = wrong if clause.when_baseline in ("abnormal", "below_normal") else not wrong
+    return applies, applies
+
+
+def _abnormal(baseline: Lab | None, high_side: bool) -> bool:
+    """Whether the baseline itself was on the wrong side of the laboratory's limit."""
+    if baseline is None:
+        return False
+    if high_side:
+        return baseline.upper_limit is not None and baseline.value > baseline.upper_limit
+    return baseline.lower_limit is not None and baseline.value < baseline.lower_limit

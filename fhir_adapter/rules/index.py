@@ -1,0 +1,181 @@
+"""The anchors of a person's time line: index infusion, index apheresis, lymphodepletion, the next therapy.
+
+Source: clinical brief §1.2 and edge cases 14-19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from fhir_adapter.cohort.events import Collection, Dose, Event, Infusion
+from fhir_adapter.cohort.finding import Finding, Index, Span, Step, rests_on, step
+from fhir_adapter.cohort.study import Study
+from fhir_adapter.cohort.subject import Subject
+from fhir_adapter.fhir.dates import PartialDate
+
+E = TypeVar("E", bound=Event)
+NEVER = PartialDate.on(PartialDate.parse("9998-12-31").latest)  # type: ignore[union-attr]
+
+
+def index(subject: Subject, study: Study) -> Finding[Index]:
+    """Which infusion counts, and which collection made its product."""
+    chosen = index_infusion(subject, study)
+    if not chosen:
+        return Finding(rule="index", verdict="not met", sentence="No CAR-T infusion is recorded.")
+    infusion = start(chosen)
+    collected = index_collection(subject, study, infusion)
+    apheresis = start(collected) if collected else None
+    depletion = lymphodepletion(subject, study, infusion)
+    product, targets, product_step = _product(chosen, study)
+    therapy, kind, therapy_event = _next_therapy(subject, study, infusion, chosen)
+    allo = [one for one in subject.therapies if one.kind == "allogeneic-hct" and infusion.surely_before(when(one))]
+    steps = [
+        step(f"CAR-T was infused on {infusion.iso}", chosen[0], parameter="episode_gap_days"),
+        product_step,
+        *_collection_steps(subject, study, collected, infusion),
+    ]
+    if depletion:
+        steps.append(step(f"lymphodepletion began on {when(depletion[0]).iso}", depletion[0]))
+    if therapy_event:
+        steps.append(step(f"the next anticancer therapy ({kind}) began on {when(therapy_event).iso}", therapy_event))
+    value = Index(
+        infusion=infusion,
+        product=product,
+        targets=targets,
+        apheresis=apheresis,
+        lymphodepletion=when(depletion[0]) if depletion else None,
+        vein_to_vein=_span(apheresis, infusion) if apheresis else None,
+        next_therapy=therapy,
+        next_therapy_kind=kind,
+        allogeneic_hct=when(allo[0]) if allo else None,
+    )
+    where = f"collected on {apheresis.iso}" if apheresis else "no successful collection is recorded"
+    return Finding(
+        rule="index",
+        verdict="met",
+        value=value,
+        sentence=f"CAR-T ({study.display(product)}) was infused on {infusion.iso}; {where}.",
+        steps=tuple(steps),
+        sources=rests_on(chosen, collected, depletion[:1]),
+        parameters=study.parameters.named(
+            "index_apheresis", "episode_gap_days", "conditioning_window_days", "new_therapy_includes"
+        ),
+    )
+
+
+def when(event: Event) -> PartialDate:
+    """The day of an event; an event without one is taken to lie after everything."""
+    return event.on or NEVER
+
+
+def start(episode: Sequence[Event]) -> PartialDate:
+    """The first day of an episode."""
+    return min(when(event) for event in episode)
+
+
+def episodes(events: Sequence[E], gap_days: int) -> list[list[E]]:
+    """Events in order, grouped so that neighbours in a group lie at most `gap_days` apart."""
+    found: list[list[E]] = []
+    for event in sorted(events, key=when):
+        if found and (when(event).earliest - max(when(one).latest for one in found[-1])).days <= gap_days:
+            found[-1].append(event)
+        else:
+            found.append([event])
+    return found
+
+
+def index_infusion(subject: Subject, study: Study) -> list[Infusion]:
+    """The first infusion that follows a BsAb dose, else the first; records of neighbouring days are one infusion."""
+    grouped = episodes([one for one in subject.infusions if one.on], study.parameters.episode_gap_days)
+    doses = bsab_doses(subject, study)
+    after = [episode for episode in grouped if any(when(dose).surely_before(start(episode)) for dose in doses)]
+    return (after or grouped or [[]])[0]
+
+
+def bsab_doses(subject: Subject, study: Study) -> list[Dose]:
+    return [dose for dose in subject.doses if dose.agent in study.roles.bsab and dose.on]
+
+
+def index_collection(subject: Subject, study: Study, infusion: PartialDate) -> list[Collection]:
+    """The collection episode that made the infused product: the last successful one since the infusion before."""
+    earlier = [
+        when(one)
+        for one in subject.infusions
+        if one.on and (infusion.earliest - one.on.latest).days > study.parameters.episode_gap_days
+    ]
+    since = max(earlier, default=None)
+    eligible = [
+        one
+        for one in subject.collections
+        if one.on and one.on.perhaps_on_or_before(infusion) and (since is None or since.surely_before(one.on))
+    ]
+    if study.parameters.index_apheresis == "first":
+        return (episodes(eligible, study.parameters.episode_gap_days) or [[]])[0]
+    succeeded = [one for one in eligible if one.succeeded]
+    return (episodes(succeeded, study.parameters.episode_gap_days) or [[]])[-1]
+
+
+def lymphodepletion(subject: Subject, study: Study, infusion: PartialDate) -> list[Dose]:
+    """Doses of lymphodepleting drugs in the days before the infusion, in order."""
+    opens = infusion.earliest - timedelta(days=study.parameters.conditioning_window_days)
+    return [
+        dose
+        for dose in subject.doses
+        if dose.agent in study.roles.lymphodepletion
+        and dose.on
+        and dose.on.earliest >= opens
+        and dose.on.surely_on_or_before(infusion)
+    ]
+
+
+def _collection_steps(subject: Subject, study: Study, collected: list[Collection], infusion: PartialDate) -> list[Step]:
+    failed = [one for one in subject.collections if not one.succeeded and when(one).perhaps_on_or_before(infusion)]
+    steps = [step(f"a collection on {when(one).iso} failed and is not the index", one) for one in failed]
+    if not collected:
+        return [*steps, step("no successful collection before the infusion is recorded")]
+    rule = study.parameters.index_apheresis
+    first = f"the index apheresis is the collection of {start(collected).iso}"
+    days = {when(one).iso for one in collected}
+    if len(days) > 1:
+        first += f", the first day of {len(days)}"
+    return [*steps, step(first, collected[0], value=rule, parameter="index_apheresis")]
+
+
+def _product(chosen: list[Infusion], study: Study) -> tuple[str, tuple[str, ...], Step]:
+    named = sorted({one.product for one in chosen if study.targets(one.product)})
+    if len(named) == 1:
+        code = named[0]
+        event = next(one for one in chosen if one.product == code)
+        targets = study.targets(code)
+        return (
+            code,
+            targets,
+            step(f"the product is {study.display(code)}, directed at {' and '.join(targets)}", event),
+        )
+    says = "the records name different products" if named else "no record names a product whose targets are known"
+    return chosen[0].product if not named else "", (), step(says, chosen[0])
+
+
+def _next_therapy(
+    subject: Subject, study: Study, infusion: PartialDate, chosen: list[Infusion]
+) -> tuple[PartialDate | None, str, Event | None]:
+    """The first new anticancer therapy after the infusion, of the kinds the study counts."""
+    kinds = study.parameters.new_therapy_includes
+    found: list[tuple[PartialDate, str, Event]] = []
+    if "drug" in kinds:
+        found += [(when(one), one.agent, one) for one in subject.doses if one.agent in study.roles.new_therapy]
+    if "car_t" in kinds:
+        found += [(when(one), one.product, one) for one in subject.infusions if one not in chosen]
+    found += [(when(one), one.kind, one) for one in subject.therapies if one.kind in kinds]
+    later = sorted(
+        ((day, kind, event) for day, kind, event in found if infusion.surely_before(day) and day != NEVER),
+        key=lambda item: (item[0], item[1]),
+    )
+    return later[0] if later else (None, "", None)
+
+
+def _span(first: PartialDate, last: PartialDate) -> Span:
+    shortest, longest = first.days_until(last)
+    return Span(shortest=shortest, longest=longest)

@@ -1,0 +1,57 @@
+"""How long was the person off the bispecific antibody before the cells were collected?
+
+Source: clinical brief §1.2: index lymphapheresis minus last administered dose, in whole calendar days.
+"""
+
+from __future__ import annotations
+
+from fhir_adapter.cohort.finding import Exposures, Finding, Index, Span, step
+from fhir_adapter.cohort.study import Study
+
+
+def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -> Finding[Span]:
+    """Days from the last BsAb dose to the index apheresis (or to the infusion, by parameter), as an interval."""
+    parameters = study.parameters.named("washout_to")
+    sources = tuple(dict.fromkeys((*exposure.sources[-1:], *index.sources)))
+    end = None
+    if index.value:
+        to_infusion = study.parameters.washout_to == "infusion"
+        end = index.value.infusion if to_infusion else index.value.apheresis
+    if end is None or exposure.value is None:
+        missing = "the day of the collection" if end is None else "the last dose"
+        return Finding(
+            rule="washout",
+            verdict="undetermined",
+            sentence=f"Washout cannot be computed: {missing} is not known.",
+            sources=sources,
+            parameters=parameters,
+        )
+    last = exposure.value.last_dose
+    if end.latest < last.earliest:
+        return Finding(
+            rule="washout",
+            verdict="undetermined",
+            sentence="Washout is not defined: the cells were collected before the last dose.",
+            sources=sources,
+            parameters=parameters,
+        )
+    shortest, longest = last.days_until(end)
+    span = Span(shortest=max(0, shortest), longest=longest)
+    length = f"{span.days} days" if span.days is not None else f"{span.shortest} to {span.longest} days"
+    return Finding(
+        rule="washout",
+        verdict="met" if span.days is not None else "undetermined",
+        value=span,
+        sentence=f"From the last dose ({last.iso}) to {_end_name(study)} ({end.iso}) are {length}.",
+        steps=(
+            step(f"last BsAb dose on {last.iso}", value=last.iso),
+            step(f"{_end_name(study)} on {end.iso}", value=end.iso, parameter="washout_to"),
+            step("difference of calendar days", value=length),
+        ),
+        sources=sources,
+        parameters=parameters,
+    )
+
+
+def _end_name(study: Study) -> str:
+    return "the infusion" if study.parameters.washout_to == "infusion" else "the index apheresis"

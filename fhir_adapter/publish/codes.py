@@ -63,9 +63,7 @@ def _problems(model: BaseModel, path: str) -> Iterator[str]:
             yield f"{path}.{name}: {value!r} is none of {', '.join(sorted(allowed))}"
         for index, part in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(part, BaseModel):
-                yield from _problems(
-                    part, f"{path}.{name}[{index}]" if isinstance(value, list) else f"{path}.{name}"
-                )
+                yield from _problems(part, f"{path}.{name}[{index}]" if isinstance(value, list) else f"{path}.{name}")
 
 
 def _allowed(extra: Any) -> frozenset[str]:

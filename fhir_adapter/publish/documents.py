@@ -59,7 +59,5 @@ def _places(error: ValidationError | KeyError) -> str:
     """Elements and kinds of what is wrong, never the values."""
     if isinstance(error, KeyError):
         return "unknown resource type"
-    found = [
-        f"{'.'.join(map(str, part['loc']))} ({part['type']})" for part in error.errors(include_input=False)
-    ]
+    found = [f"{'.'.join(map(str, part['loc']))} ({part['type']})" for part in error.errors(include_input=False)]
     return "; ".join(found[:5])

@@ -71,9 +71,7 @@ def _report(
         "date": cut.isoformat(),
         "reporter": {"identifier": {"system": identity.SITE, "value": study.site or "site"}},
         "period": {"start": period.start.isoformat(), "end": period.end.isoformat()},
-        "group": [
-            report_group(group, name, scoring(group, measure), estimates, flow) for group, name in named
-        ],
+        "group": [report_group(group, name, scoring(group, measure), estimates, flow) for group, name in named],
     }
     if "improvementNotation" in measure:
         report["improvementNotation"] = measure["improvementNotation"]
@@ -87,12 +85,10 @@ def _text(
     study: Study,
     cut: date,
 ) -> Resource:
-    rows = [
-        (_label(group, name), _said(estimates.get(name), study.parameters.digits)) for group, name in named
-    ]
-    return narrative(
-        str(measure.get("title", measure["id"])), f"{study.title}. Data as of {cut.isoformat()}.", rows
-    )
+    digits = study.parameters.digits
+    rows = [(_label(group, name), _said(estimates.get(name), digits)) for group, name in named]
+    caption = f"{study.title}. Data as of {cut.isoformat()}."
+    return narrative(str(measure.get("title", measure["id"])), caption, rows)
 
 
 def _label(group: Resource, name: str) -> str:

@@ -68,9 +68,7 @@ def _input(name: str, sha256: str) -> Resource:
     }
 
 
-def _digest(
-    targets: Sequence[Mapping[str, Any]], software: str, study: Study, inputs: Mapping[str, str]
-) -> str:
+def _digest(targets: Sequence[Mapping[str, Any]], software: str, study: Study, inputs: Mapping[str, str]) -> str:
     said = [{name: part for name, part in target.items() if name not in _UNSAID} for target in targets]
     content = {"targets": said, "software": software, "study": study.fingerprint, "inputs": dict(inputs)}
     return hashlib.sha256(canonical_json(content)).hexdigest()

@@ -81,11 +81,7 @@ def _parts(estimate: Estimate) -> Iterator[Resource]:
 
 def _interval(estimate: Estimate) -> Iterator[Resource]:
     ends = (estimate.ci_low, estimate.ci_high)
-    if (
-        estimate.ci_level is None
-        or estimate.not_estimable
-        or (ends == (None, None) and not estimate.not_reached)
-    ):
+    if estimate.ci_level is None or estimate.not_estimable or (ends == (None, None) and not estimate.not_reached):
         return
     yield {"url": "ciLevel", "valueDecimal": exact(estimate.ci_level)}
     for name, end in zip(("ciLow", "ciHigh"), ends, strict=True):

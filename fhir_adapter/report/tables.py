@@ -1,0 +1,153 @@
+"""The tables of the report, as text ready to be shown. Every number comes from an estimate or a count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fhir_adapter.analysis import wording
+from fhir_adapter.analysis.rounding import plain
+from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.study import Study
+from fhir_adapter.report.inputs import FlowRow, LedgerRow
+
+DASH = "–"
+STEPS = {
+    "person": "People in the records",
+    "diagnosis": "with the disease of the study",
+    "bsab": "who received a bispecific antibody",
+    "car_t": "who were infused with CAR-T",
+    "bsab_before_apheresis": "whose antibody came before the index apheresis",
+    "failure": "whose antibody had failed",
+    "assessable": "who were assessable at the data cut: the cohort",
+}
+_FAULT = " numbers do not add up. This is a fault: please report it."
+_LEDGER = ("received", "stored", "duplicate", "quarantined", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Column heads and rows of cells; the first cell of a row is its head. `note` stands below."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def attrition(flow: Sequence[FlowRow], study: Study) -> Table:
+    """Who is left after each step, and why the others left; the note says whether it all adds up."""
+    steps = dict.fromkeys(row.step for row in flow)
+    rows, sound, before = [], True, None
+    for step in steps:
+        here = [row for row in flow if row.step == step]
+        came, gone = max(row.n_in for row in here), [row for row in here if row.n_out]
+        left = min(row.n_left for row in here)
+        sound = sound and came - sum(row.n_out for row in gone) == left and before in (None, came)
+        reasons = "; ".join(f"{_words(row.reason, study)}: {row.n_out}" for row in gone) or DASH
+        rows.append((STEPS.get(step, _words(step, study)), str(came), reasons, str(left)))
+        before = left
+    note = (
+        "Every person is accounted for." if sound else "These numbers do not add up: this is a fault, please report it."
+    )
+    return Table(("Step", "Came", "Left, and why", "Remain"), tuple(rows), note if rows else "")
+
+
+def ledger(rows: Sequence[LedgerRow]) -> Table:
+    """What each stream announced and what became of it, with the sum of all."""
+    shown = [
+        (row.stream, _count(row.announced), *(str(getattr(row, name)) for name in _LEDGER), _state(row)) for row in rows
+    ]
+    total = ("All", "", *(str(sum(getattr(row, name) for row in rows)) for name in _LEDGER), "")
+    heads = ("Stream", "Announced", "Received", "Stored", "Duplicate", "Set aside", "Deleted", "Complete")
+    sound = all(row.received == row.stored + row.duplicate + row.quarantined + row.deleted for row in rows)
+    note = "In every line, received = stored + duplicate + set aside + deleted." if sound else f"These{_FAULT}"
+    return Table(heads, (*shown, total) if rows else (), note)
+
+
+def statistics(estimates: Iterable[Estimate], study: Study) -> Table:
+    """One line per estimate: value, fraction, interval, range, and people whose value is not known."""
+    digits = study.parameters.digits
+    rows = tuple(
+        (
+            _named(estimate),
+            wording.result(estimate, digits),
+            wording.fraction(estimate) or str(estimate.n),
+            wording.interval(estimate, digits) or DASH,
+            wording.span(estimate, digits) or DASH,
+            str(estimate.missing) if estimate.missing else DASH,
+        )
+        for estimate in estimates
+    )
+    return Table(("Statistic", "Value", "People", _interval(study), "Range", "Not known"), rows)
+
+
+def survival(estimates: Iterable[Estimate], study: Study) -> Table:
+    """Time-to-event estimates: value, interval, and what they rest on."""
+    digits = study.parameters.digits
+    rows = tuple(
+        (
+            estimate.label,
+            wording.result(estimate, digits),
+            wording.interval(estimate, digits) or DASH,
+            str(estimate.n),
+            _count(estimate.at_risk),
+            _count(estimate.events),
+            str(estimate.missing) if estimate.missing else DASH,
+        )
+        for estimate in estimates
+    )
+    return Table(("Statistic", "Value", _interval(study), "People", "At risk", "Events", "Not known"), rows)
+
+
+def toxicity(estimates: Iterable[Estimate], digits: int) -> Table:
+    """One line per term: any grade, grade 3 or more, the worst grade, and people whose grade is not known."""
+    terms: dict[str, dict[str, Estimate]] = {}
+    for estimate in estimates:
+        term, _, what = estimate.id.rpartition(".")
+        terms.setdefault(term, {})[what] = estimate
+    rows = tuple(_term(found, digits) for found in terms.values())
+    heads = ("Term", "Any grade or elevated", "Grade 3 or higher", "Worst grade", "Not known")
+    return Table(heads, rows)
+
+
+def _term(found: Mapping[str, Estimate], digits: int) -> tuple[str, ...]:
+    first = next(iter(found.values()))
+    anything = found.get("any") or found.get("elevated")
+    unknown = max(estimate.missing for estimate in found.values())
+    return (
+        first.label if "elevated" in found else first.label.rpartition(", ")[0] or first.label,
+        *(_rate(estimate, digits) for estimate in (anything, found.get("grade3"))),
+        wording.result(found["max"], digits) if "max" in found else DASH,
+        str(unknown) if unknown else DASH,
+    )
+
+
+def _rate(estimate: Estimate | None, digits: int) -> str:
+    if estimate is None:
+        return DASH
+    share = wording.result(estimate, digits)
+    around = wording.interval(estimate, digits)
+    return " ".join(part for part in (wording.fraction(estimate), share, around and f"({around})") if part)
+
+
+def _named(estimate: Estimate) -> str:
+    said = estimate.method != "median" or "median" in estimate.label
+    return estimate.label if said else f"{estimate.label}, median"
+
+
+def _interval(study: Study) -> str:
+    return f"{plain(study.parameters.ci_level * 100, 1)}% interval"
+
+
+def _words(code: str, study: Study) -> str:
+    return study.display(code).replace("_", " ")
+
+
+def _count(number: int | None) -> str:
+    return DASH if number is None else str(number)
+
+
+def _state(row: LedgerRow) -> str:
+    if not row.complete:
+        return f"no: {row.reason}" if row.reason else "no"
+    return "yes, as far as can be known" if row.unverified else "yes"

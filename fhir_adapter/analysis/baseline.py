@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
-from fhir_adapter.analysis.parameters import in_force
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import count, median_and_range
 from fhir_adapter.cohort.estimate import Estimate
@@ -15,39 +15,50 @@ from fhir_adapter.cohort.study import Study
 Judgements = Sequence[Judgement]
 
 
-def attrition(flow: Iterable[tuple[str, int]], study: Study) -> Iterator[Estimate]:
+class FlowStep(Protocol):
+    """A row of the attrition: a step may have several, one for each reason to leave; all give the same `n_left`."""
+
+    @property
+    def step(self) -> str: ...
+
+    @property
+    def n_left(self) -> int: ...
+
+
+Flow = Iterable[FlowStep | tuple[str, int]]
+
+
+def attrition(flow: Flow, study: Study) -> Iterator[Estimate]:
     """How many people are left after each step."""
-    for step, left in flow:
+    for step, left in dict(row if isinstance(row, tuple) else (row.step, row.n_left) for row in flow).items():
         label = f"People left after the step {step}"
-        yield count((f"attrition.{step}", "attrition", label), left, parameters=in_force(study, "data_cut"))
+        yield count((f"attrition.{step}", "attrition", label), left, parameters=study.parameters.named("data_cut"))
 
 
 def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
     """The baseline table. Its denominators are people whose value is settled; `missing` counts the others."""
-    cut = in_force(study, "data_cut")
+    cut = study.parameters.named("data_cut")
     yield count(("baseline.n", "baseline", "People in the cohort"), len(people), parameters=cut)
     sexes = [None if person.subject.sex == "unknown" else person.subject.sex for person in people]
     for sex in ("male", "female"):
-        yield _share(
-            f"baseline.{sex}", sex.capitalize(), [None if s is None else s == sex for s in sexes], study
-        )
+        yield _share(f"baseline.{sex}", sex.capitalize(), [None if s is None else s == sex for s in sexes], study)
     yield median_and_range(
         ("baseline.age", "baseline", "Age"),
         [_length(person.age.value) for person in people],
         unit="a",
-        parameters=in_force(study, "data_cut", "ipi_age_at"),
+        parameters=study.parameters.named("data_cut", "ipi_age_at"),
     )
     yield median_and_range(
         ("baseline.ipi", "baseline", "International Prognostic Index"),
         [person.ipi.value.points.settled if person.ipi.value else None for person in people],
         unit="1",
-        parameters=in_force(study, "data_cut", "ipi_reference", "ipi_age_at", "ipi_missing"),
+        parameters=study.parameters.named("data_cut", "ipi_reference", "ipi_age_at", "ipi_missing"),
     )
     yield median_and_range(
         ("baseline.prior_lines", "baseline", "Prior lines of therapy"),
         [person.lines.value.count.settled if person.lines.value else None for person in people],
         unit="1",
-        parameters=in_force(study, "data_cut", "prior_lines", "gap_days", "regimen_window_days"),
+        parameters=study.parameters.named("data_cut", "prior_lines", "gap_days", "regimen_window_days"),
     )
     yield from _disease(people, study)
     yield from _products(people, study)
@@ -81,9 +92,7 @@ def _products(people: Judgements, study: Study) -> Iterator[Estimate]:
         yield _share(f"baseline.bsab.{pair}", f"BsAb {pair}, ever exposed", given, study)
     for agent in sorted(study.roles.bsab):
         given = [None if e is None else any(one.agent == agent for one in e) for e in exposures]
-        yield _share(
-            f"baseline.bsab_agent.{agent}", f"BsAb {study.display(agent)}, ever exposed", given, study
-        )
+        yield _share(f"baseline.bsab_agent.{agent}", f"BsAb {study.display(agent)}, ever exposed", given, study)
     for targets in _target_sets(study, study.roles.car_t):
         infused = [antigens(p.index.value.targets) == targets if p.index.value else None for p in people]
         yield _share(f"baseline.car_t.{targets}", f"CAR-T {targets}", infused, study)
@@ -104,7 +113,7 @@ def failure(people: Judgements, study: Study) -> Iterator[Estimate]:
     status = [person.failure.value.status if person.failure.value else "undetermined" for person in people]
     for name in ("refractory", "relapsed", "undetermined"):
         figure = (f"failure.{name}", "failure", f"BsAb failure: {name}")
-        yield proportion(figure, status.count(name), len(people), study, parameters=in_force(study, *names))
+        yield proportion(figure, status.count(name), len(people), study, parameters=study.parameters.named(*names))
 
 
 def intervals(people: Judgements, study: Study) -> Iterator[Estimate]:
@@ -115,7 +124,7 @@ def intervals(people: Judgements, study: Study) -> Iterator[Estimate]:
     )
     for name, label, span, names in lengths:
         days = [_length(span(person)) for person in people]
-        parameters = in_force(study, "data_cut", *names, "episode_gap_days")
+        parameters = study.parameters.named("data_cut", *names, "episode_gap_days")
         yield median_and_range((f"{name}.median", name, label), days, unit="d", parameters=parameters)
 
 
@@ -130,6 +139,6 @@ def _length(span: Span | None) -> int | None:
 def _share(name: str, label: str, values: Sequence[bool | None], study: Study, *parameters: str) -> Estimate:
     known = [value for value in values if value is not None]
     missing = len(values) - len(known)
-    in_use = in_force(study, "data_cut", *parameters)
+    in_use = study.parameters.named("data_cut", *parameters)
     figure = (name, "baseline", label)
     return proportion(figure, sum(known), len(known), study, missing=missing, parameters=in_use)

@@ -24,9 +24,7 @@ def contradictions(judgement: Judgement, known: History) -> Iterator[Contradicti
     """Every contradiction on the time line. A date that may be in order is given the benefit of the doubt."""
     birth = judgement.subject.birth
     if birth and known.infusion.on.surely_before(birth):
-        yield Contradiction(
-            "start", "birth_after_infusion", (str(judgement.subject.source), known.infusion.source)
-        )
+        yield Contradiction("start", "birth_after_infusion", (str(judgement.subject.source), known.infusion.source))
     answer = judgement.response.value
     if answer and answer.contradiction:
         yield Contradiction("response", "response_contradiction", judgement.response.sources)

@@ -54,9 +54,7 @@ class _Left(Exception):
         self.reason, self.sources = reason, tuple(source for source in sources if source)
 
 
-def event_times(
-    judgement: Judgement, study: Study
-) -> tuple[tuple[EventTime, ...], tuple[NotInEndpoint, ...]]:
+def event_times(judgement: Judgement, study: Study) -> tuple[tuple[EventTime, ...], tuple[NotInEndpoint, ...]]:
     """The times of one person in the order of `ENDPOINTS`, and the endpoints that the records do not allow.
 
     A person without a response has no DOR and no DOCR, and that is no contradiction: there is simply no row.
@@ -71,9 +69,7 @@ def event_times(
         except _Left as reason:
             found = None
             left.append(
-                NotInEndpoint(
-                    subject_id=subject_id, endpoint=endpoint, reason=reason.reason, sources=reason.sources
-                )
+                NotInEndpoint(subject_id=subject_id, endpoint=endpoint, reason=reason.reason, sources=reason.sources)
             )
         times += [found] if found else []
     return tuple(times), tuple(left)
@@ -110,9 +106,7 @@ def _start(endpoint: Endpoint, known: History, settings: Parameters) -> Landmark
 def _end(endpoint: Endpoint, known: History, settings: Parameters, start: Landmark) -> _End:
     """The first event, unless a treatment that censors came before it; else the last day without one."""
     event = _first_event(endpoint, known, settings)
-    if endpoint in _BY_ASSESSMENT and (
-        stopped := _stopped_by_treatment(endpoint, known, settings, start, event)
-    ):
+    if endpoint in _BY_ASSESSMENT and (stopped := _stopped_by_treatment(endpoint, known, settings, start, event)):
         return stopped
     if event is not None:
         return event
@@ -130,13 +124,13 @@ def _first_event(endpoint: Endpoint, known: History, settings: Parameters) -> _E
         facts = (*facts, "new_therapy")
     if endpoint in _BY_ASSESSMENT and endpoint != "TTP" and settings.allo_hct_in_cr == "event":
         facts = (*facts, "transplant")
-    found: list[tuple[Landmark, Fact]] = [
-        (day, fact) for fact in facts if (day := getattr(known, fact)) is not None
-    ]
+    found: list[tuple[Landmark, Fact]] = [(day, fact) for fact in facts if (day := getattr(known, fact)) is not None]
     if not found:
         return None
     first, fact = min(found, key=lambda item: item[0].assumed)
-    return _End(first, True, frozenset({fact}))
+    # A death comes last: when it is the first event, whatever is dated after it casts doubt on the death.
+    facts = tuple(fact for _, fact in found) if fact == "death" else (fact,)
+    return _End(first, True, frozenset(facts))
 
 
 def _stopped_by_treatment(
@@ -164,9 +158,7 @@ def _censored(endpoint: Endpoint, known: History, settings: Parameters, start: L
     return _End(known.last_contact, False)
 
 
-def _measured(
-    endpoint: Endpoint, subject_id: str, start: Landmark, end: _End, settings: Parameters
-) -> EventTime:
+def _measured(endpoint: Endpoint, subject_id: str, start: Landmark, end: _End, settings: Parameters) -> EventTime:
     """The time in days, with its bounds; a partial date stands for its middle, within the order of things."""
     if end.at.on.latest < start.on.earliest:
         raise _Left("end_before_start", start.source, end.at.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fhir_adapter.analysis.baseline import attrition, baseline, failure, intervals
+from fhir_adapter.analysis.baseline import Flow, attrition, baseline, failure, intervals
 from fhir_adapter.analysis.outcomes import followup, response, survival
 from fhir_adapter.analysis.toxicity import toxicity
 from fhir_adapter.cohort.estimate import Estimate, EventTime
@@ -13,9 +13,9 @@ from fhir_adapter.cohort.study import Study
 
 
 def estimate(
-    judgements: Sequence[Judgement], times: Sequence[EventTime], flow: Iterable[tuple[str, int]], study: Study
+    judgements: Sequence[Judgement], times: Sequence[EventTime], flow: Flow, study: Study
 ) -> tuple[Estimate, ...]:
-    """All statistics of a cohort. `flow` gives the people left after each step of the attrition.
+    """All statistics of a cohort. `flow` are the rows of the attrition, or (step, people left).
 
     The order: attrition, baseline (people, disease, products), BsAb failure, washout and vein-to-vein,
     follow-up, response, PFS, OS, DOR, CRS, ICANS, laboratory toxicity. It depends on the study only, never on
@@ -35,9 +35,7 @@ def estimate(
 
 def remarks(estimates: Iterable[Estimate]) -> tuple[str, ...]:
     """What a reader should be told about results that look wrong and are not (`clinical.md` §0.2, §3.3)."""
-    found = {
-        (one.endpoint, one.timepoint_months): one for one in estimates if one.timepoint_months is not None
-    }
+    found = {(one.endpoint, one.timepoint_months): one for one in estimates if one.timepoint_months is not None}
     return tuple(
         f"PFS at {months} months is above OS. This is not an error: people are censored at different times "
         "in the two curves, so that their steps rest on different numbers at risk."

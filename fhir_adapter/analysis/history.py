@@ -50,9 +50,7 @@ class History:
 
     def assessed_until(self, day: Landmark) -> Seen | None:
         """The last adequate assessment that is surely on or before a day."""
-        return next(
-            (seen for seen in reversed(self.assessments) if seen[0].on.latest <= day.on.earliest), None
-        )
+        return next((seen for seen in reversed(self.assessments) if seen[0].on.latest <= day.on.earliest), None)
 
 
 def history(judgement: Judgement, study: Study) -> History | None:
@@ -131,9 +129,7 @@ def _assessed(judgement: Judgement, field: str, reason: str, first: date, last: 
     if answer is None or on is None:
         return None
     source = answer.sources.get(field)
-    day = recorded(
-        on, reason, judgement.subject.assessments, (source,) if source else judgement.response.sources
-    )
+    day = recorded(on, reason, judgement.subject.assessments, (source,) if source else judgement.response.sources)
     return replace(day, source=source or day.source).within(first, last)
 
 

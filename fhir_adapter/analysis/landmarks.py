@@ -53,10 +53,6 @@ def landmarks(events: Iterable[Event], reason: str) -> list[Landmark]:
 
 def recorded(on: PartialDate, reason: str, events: Iterable[Event], otherwise: Sequence[str]) -> Landmark:
     """A date that a rule found, with the event it came from, else the last record that the rule rests on."""
-    same = (
-        event
-        for event in events
-        if event.on and event.on.earliest == on.earliest and event.on.latest == on.latest
-    )
+    same = (event for event in events if event.on and event.on.earliest == on.earliest and event.on.latest == on.latest)
     event = next(same, None)
     return Landmark(on, reason, str(event.source) if event else "".join(otherwise[-1:]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fhir_adapter.analysis.parameters import in_force
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import Figure, median_and_range
 from fhir_adapter.analysis.survival import Curve, curve
@@ -25,9 +24,7 @@ _PROGRESSION = (
     "pfs_censor",
     "new_therapy",
     "allo_hct_in_cr",
-    "clinical_progression",
     "ir_policy",
-    "response_system",
 )
 RESPONSES = ("CR", "PR", "responded-unspecified")
 
@@ -38,14 +35,14 @@ def followup(people: Judgements, times: Times, study: Study) -> Iterator[Estimat
     days = [time.days for time in times if time.endpoint == "OS" and time.days is not None]
     missing = len(people) - len(days)
     yield median_and_range(
-        ("followup.median", "follow-up", "Follow-up, simple median"),
+        ("followup.median", "followup", "Follow-up, simple median"),
         [*(day / month for day in days), *[None] * missing],
         unit="mo",
-        parameters=in_force(study, *_TIME),
+        parameters=study.parameters.named(*_TIME),
     )
     reverse = curve(times, "OS", study, reverse=True)
-    figure = ("followup.reverse_km", "follow-up", "Follow-up, reverse Kaplan-Meier median")
-    yield _median(figure, reverse, missing, "infused", "reverse-kaplan-meier", study, in_force(study, *_TIME))
+    figure = ("followup.reverse_km", "followup", "Follow-up, reverse Kaplan-Meier median")
+    yield _median(figure, reverse, missing, "infused", "reverse-kaplan-meier", study, study.parameters.named(*_TIME))
 
 
 def response(people: Judgements, study: Study) -> Iterator[Estimate]:
@@ -56,13 +53,10 @@ def response(people: Judgements, study: Study) -> Iterator[Estimate]:
     best = [person.response.value.best if person.response.value else "NE" for person in people]
     evaluable = study.parameters.orr_denominator == "evaluable"
     counted = [category for category in best if category not in ("NE", "")] if evaluable else best
-    parameters = in_force(study, "data_cut", "orr_denominator", "bor_end", "ir_policy", "response_system")
+    parameters = study.parameters.named("data_cut", "orr_denominator", "bor_end", "ir_policy")
     groups = (
         ("orr", "Overall response", RESPONSES),
-        *(
-            (category.lower(), f"Best response {category}", (category,))
-            for category in ("CR", "PR", "SD", "PD", "NE")
-        ),
+        *((category.lower(), f"Best response {category}", (category,)) for category in ("CR", "PR", "SD", "PD", "NE")),
     )
     for name, label, categories in groups:
         yield proportion(
@@ -96,7 +90,7 @@ def at_month(endpoint: Endpoint, known: Curve | None, months: int, missing: int,
     reason = _not_estimable(known, day, study)
     step = known.at(day) if known and not reason else None
     interval = (step.ci_low, step.ci_high) if step else (None, None)
-    parameters = in_force(study, *_parameters(endpoint), "km_ci", "beyond_last_time")
+    parameters = study.parameters.named(*_parameters(endpoint), "km_ci", "beyond_last_time")
     if step and step.survival == 1:
         parameters["interval"] = "no width: no event so far"
     return Estimate(
@@ -126,11 +120,9 @@ def _not_estimable(known: Curve | None, day: float, study: Study) -> str:
     return "nobody was followed that long"
 
 
-def _endpoint_median(
-    endpoint: Endpoint, known: Curve | None, missing: int, population: str, study: Study
-) -> Estimate:
+def _endpoint_median(endpoint: Endpoint, known: Curve | None, missing: int, population: str, study: Study) -> Estimate:
     figure = (f"{endpoint.lower()}.median", endpoint, f"{NAMES[endpoint]}, median")
-    parameters = in_force(study, *_parameters(endpoint), "km_ci", "km_median_tie")
+    parameters = study.parameters.named(*_parameters(endpoint), "km_ci", "km_median_tie")
     return _median(figure, known, missing, population, "kaplan-meier", study, parameters)
 
 

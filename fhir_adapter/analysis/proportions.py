@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import sqrt
 from statistics import NormalDist
 
-from fhir_adapter.analysis.parameters import in_force
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.finding import Json
 from fhir_adapter.cohort.study import Study
@@ -68,5 +67,5 @@ def proportion(
         denominator=of,
         not_estimable="" if of else "nobody with a known value" if missing else "nobody in the population",
         missing=missing,
-        parameters=parameters or in_force(study, "data_cut"),
+        parameters=parameters or study.parameters.named("data_cut"),
     )

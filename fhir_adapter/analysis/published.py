@@ -55,9 +55,7 @@ def parse(text: str, name: str = "published numbers") -> tuple[Published, ...]:
     """
     reader = csv.DictReader(io.StringIO(text))
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise StudyError(
-            f"{name}: the first line is not `{','.join(COLUMNS)}`", "name the columns in this order"
-        )
+        raise StudyError(f"{name}: the first line is not `{','.join(COLUMNS)}`", "name the columns in this order")
     return tuple(_row(line, f"{name}, line {reader.line_num}") for line in reader)
 
 
@@ -87,8 +85,9 @@ def compare(
 ) -> tuple[Compared, ...]:
     """Published beside computed, printed alike, row by row.
 
-    `estimates` are those of the study as it is or, when rows hold under other parameters, a mapping from every
-    member of `settings(rows)` to the estimates computed under it. A row without its estimate is not the same.
+    `estimates` are those of the study as it is or, when rows hold under other parameters, a mapping from
+    every member of `settings(rows)` to the estimates computed under it. A row without its estimate is not the
+    same.
     """
     answers = estimates if isinstance(estimates, Mapping) else {(): estimates}
     by_id = {key: {one.id: one for one in found} for key, found in answers.items()}

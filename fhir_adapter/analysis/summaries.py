@@ -52,9 +52,7 @@ def median_and_range(
     )
 
 
-def worst(
-    figure: Figure, grades: Sequence[tuple[int, int]], *, missing: int, parameters: dict[str, Json]
-) -> Estimate:
+def worst(figure: Figure, grades: Sequence[tuple[int, int]], *, missing: int, parameters: dict[str, Json]) -> Estimate:
     """The worst grade of anybody, from each person's (smallest, largest) possible grade.
 
     Both ends are in the range; there is no value when they differ: then the worst grade is not settled.

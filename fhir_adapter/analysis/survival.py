@@ -101,9 +101,7 @@ def kaplan_meier(
     curve_values = fitter.survival_function_.to_numpy()[:, 0].tolist()
     loglog = fitter.confidence_interval_survival_function_.to_numpy().tolist()
     greenwood, steps = 0.0, []
-    for (day, at_risk, observed, censored), survival, limits in zip(
-        counts, curve_values, loglog, strict=True
-    ):
+    for (day, at_risk, observed, censored), survival, limits in zip(counts, curve_values, loglog, strict=True):
         if at_risk == observed:
             survival = 0.0  # exactly, whatever the logarithms of lifelines leave
         else:
@@ -129,9 +127,7 @@ def _limits(
     return max(0.0, survival * (1 - reach)), min(1.0, survival * (1 + reach))
 
 
-def curve(
-    times: Iterable[EventTime], endpoint: Endpoint, study: Study, *, reverse: bool = False
-) -> Curve | None:
+def curve(times: Iterable[EventTime], endpoint: Endpoint, study: Study, *, reverse: bool = False) -> Curve | None:
     """The curve of one endpoint with the study's interval; None when nobody has a time in days.
 
     `reverse` swaps events and censorings: the curve of the follow-up itself.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fhir_adapter.analysis.parameters import in_force
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import worst
 from fhir_adapter.cohort.estimate import Estimate
@@ -14,9 +13,7 @@ from fhir_adapter.cohort.study import Study
 
 Judgements = Sequence[Judgement]
 Grades = tuple[int, int]
-SEVERE = (
-    3  # "grade 3 or higher" is how severe toxicity is reported; the grades themselves come from the scale
-)
+SEVERE = 3  # "grade 3 or higher" is how severe toxicity is reported; the grades themselves come from the scale
 _SYNDROMES = {"crs": ("CRS", "crs_scale"), "icans": ("ICANS", "icans_scale")}
 _WINDOW = ("data_cut", "ae_window_days", "ae_end")
 _LABS = ("ctcae_version", *_WINDOW, "lab_baseline", "worst_grade", "require_rise", "fibrinogen_fall")
@@ -31,12 +28,12 @@ def toxicity(people: Judgements, study: Study) -> Iterator[Estimate]:
     """
     for code, (name, scale) in _SYNDROMES.items():
         grades = [_worst_of(person, {code}) for person in people]
-        parameters = in_force(study, scale, *_WINDOW)
-        yield from _rates(code, name, name, grades, study, parameters)
-        yield _worst(f"{code}.max", name, f"{name}, worst grade", grades, parameters)
+        parameters = study.parameters.named(scale, *_WINDOW)
+        yield from _rates(code, code, name, grades, study, parameters)
+        yield _worst(f"{code}.max", code, f"{name}, worst grade", grades, parameters)
     for code, term in graded_terms(study).items():
         grades = [_worst_of(person, {code}) for person in people]
-        yield from _rates(f"toxicity.{code}", "toxicity", term, grades, study, in_force(study, *_LABS))
+        yield from _rates(f"toxicity.{code}", "toxicity", term, grades, study, study.parameters.named(*_LABS))
     yield from _transaminases(people, study)
     yield from _elevations(people, study)
 
@@ -51,7 +48,7 @@ def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
     if not codes:
         return
     grades = [_worst_of(person, codes) for person in people]
-    parameters = in_force(study, *_LABS)
+    parameters = study.parameters.named(*_LABS)
     yield next(_rates("toxicity.alt-ast", "toxicity", "ALT or AST increased", grades, study, parameters))
     label = "ALT or AST increased, worst grade"
     yield _worst("toxicity.alt-ast.max", "toxicity", label, grades, parameters)
@@ -69,7 +66,7 @@ def _elevations(people: Judgements, study: Study) -> Iterator[Estimate]:
             len(people),
             study,
             missing=answers.count(None),
-            parameters=in_force(study, *_WINDOW),
+            parameters=study.parameters.named(*_WINDOW),
         )
 
 

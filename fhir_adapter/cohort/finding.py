@@ -9,7 +9,7 @@ from fhir_adapter.cohort.events import Event, Frozen, Source
 from fhir_adapter.fhir.dates import PartialDate
 
 V = TypeVar("V")
-Json = str | int | float | bool | None
+Json = str | int | float | bool | None | tuple[str, ...]
 
 
 class Step(Frozen):

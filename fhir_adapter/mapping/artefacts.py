@@ -119,7 +119,7 @@ REQUIRED_MAPS = frozenset(
         "body-site",
         "negation",
         "stop-reason",
-        "procedure-outcome",
+        "outcome",
     )
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -99,21 +99,6 @@ def map_resource(resource: r4.Resource, record: Record, reader: Reader, car_t: f
         case r4.Medication():
             # Read when an administration points to it.
             return
-
-
-def medications(shared: Iterable[Record]) -> Mapping[str, r4.Medication]:
-    """The Medication resources by id, for administrations that point to them."""
-    found: dict[str, r4.Medication] = {}
-    for record in shared:
-        if record.type != "Medication":
-            continue
-        try:
-            resource = r4.decode(record.body)
-        except Unreadable:
-            continue
-        if isinstance(resource, r4.Medication) and resource.status != "entered-in-error":
-            found[record.id] = resource
-    return found
 
 
 def _subject(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from fhir_adapter.cohort.events import Contact, Dose, Infusion
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.fhir.r4 import CodeableConcept, Medication, MedicationAdministration, Reference, decode
-from fhir_adapter.fhir.record import Record, Unreadable
+from fhir_adapter.fhir.r4 import MedicationAdministration
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.medication import medication_concept
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_GIVEN = {"not-done", "entered-in-error", "unknown"}
@@ -26,7 +27,9 @@ def map_administration(
     perhaps = resource.status in _PERHAPS and not _some_was_given(resource, started, ended)
     if not perhaps and started:
         yield Contact(on=started, source=source, kind="administration")
-    concept = medication_of(resource, reader)
+    concept = resource.medicationCodeableConcept or medication_concept(
+        resource.medicationReference, resource.contained, reader.medications
+    )
     if concept is None:
         yield set_aside(record, "medication-not-resolved")
         return
@@ -59,36 +62,6 @@ def map_administration(
         unit=(dose.unit or dose.code) if dose else "",
         intolerance=_for_intolerance(resource, reader),
     )
-
-
-def medication_of(resource: MedicationAdministration, reader: Reader) -> CodeableConcept | None:
-    """The medication as a concept: inline, contained, or a Medication the study's data hold; else the display."""
-    if resource.medicationCodeableConcept:
-        return resource.medicationCodeableConcept
-    reference = resource.medicationReference
-    if reference is None:
-        return None
-    medication = _resolve(reference, resource, reader)
-    if medication and medication.code:
-        return medication.code
-    if medication:
-        named = [ingredient.itemCodeableConcept for ingredient in medication.ingredient]
-        if len(named) == 1 and named[0]:
-            return named[0]
-    return CodeableConcept(text=reference.display) if reference.display else None
-
-
-def _resolve(reference: Reference, resource: MedicationAdministration, reader: Reader) -> Medication | None:
-    if reference.reference.startswith("#"):
-        for raw in resource.contained:
-            try:
-                inner = decode(raw)
-            except Unreadable:
-                continue
-            if isinstance(inner, Medication) and inner.id in (reference.reference[1:], reference.reference):
-                return inner
-        return None
-    return reader.medications.get(reference.reference.split("/_history/")[0].rpartition("Medication/")[2])
 
 
 def _some_was_given(resource: MedicationAdministration, started: PartialDate | None, ended: PartialDate | None) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fhir_adapter.cohort.events import Collection, Contact, Infusion, Therapy
-from fhir_adapter.fhir.r4 import CodeableConcept, Procedure
+from fhir_adapter.fhir.r4 import Procedure
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.medication import medication_concept
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_DONE = {"preparation", "not-done", "entered-in-error", "unknown", "on-hold"}
@@ -45,7 +46,7 @@ def map_procedure(resource: Procedure, record: Record, reader: Reader, car_t: fr
 
 def _failed(resource: Procedure, reader: Reader) -> bool:
     return any(
-        reader.terms["procedure-outcome"].translate(concept).code == "failed"
+        reader.terms["outcome"].translate(concept).code == "failed"
         for concept in (resource.outcome, resource.statusReason)
         if concept
     )
@@ -53,9 +54,8 @@ def _failed(resource: Procedure, reader: Reader) -> bool:
 
 def _product(resource: Procedure, reader: Reader, car_t: frozenset[str]) -> tuple[str, str]:
     """The product that the procedure names as used, or in its own code; unspecified when it names none or several."""
-    named: list[CodeableConcept] = [*resource.usedCode]
-    named += [CodeableConcept(text=used.display) for used in resource.usedReference if used.display]
-    named += [resource.code] if resource.code else []
+    used = (medication_concept(one, resource.contained, reader.medications) for one in resource.usedReference)
+    named = [*resource.usedCode, *(one for one in used if one), *([resource.code] if resource.code else [])]
     for concept in named:
         found = reader.terms["medication"].translate(concept)
         if found.code in car_t:

@@ -25,7 +25,7 @@ from fhir_adapter.mapping.artefacts import (
     read_value_sets,
     read_vocabulary,
 )
-from fhir_adapter.mapping.assemble import medications
+from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.terminology import Terminology
 from fhir_adapter.mapping.units import Units, read_units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,8 +10,7 @@ from pathlib import Path
 
 from fhir_adapter.errors import StudyError
 from fhir_adapter.fhir.r4 import Quantity
-from fhir_adapter.mapping.artefacts import read_toml
-from fhir_adapter.mapping.terminology import normalise
+from fhir_adapter.mapping.artefacts import nearest, read_toml
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Analyte:
     """How one observable may be measured: `factors` turn a value in a known unit into the canonical one."""
 
     canonical: str
-    low: Decimal | None
-    high: Decimal | None
+    low: Decimal
+    high: Decimal
     factors: Mapping[str, Decimal]
 
 
@@ -49,29 +49,32 @@ class Units:
     def plausible(self, observable: str, value: Decimal) -> bool:
         """Whether a canonical value can be true of a living person (generous limits, against wrong units)."""
         analyte = self.analytes[observable]
-        return (analyte.low is None or analyte.low <= value) and (analyte.high is None or value <= analyte.high)
+        return analyte.low <= value <= analyte.high
 
 
 def read_units(path: Path) -> Units:
-    """Read `units.toml`: a table per observable with `canonical`, `plausible` and the accepted `units`."""
+    """Read `units.toml`: tables of factors by spelling, and for each analyte its table and plausible range."""
+    written = read_toml(path)
+    tables = written.get("tables", {})
     found: dict[str, Analyte] = {}
-    for observable, table in read_toml(path).items():
+    for observable, entry in written.get("analytes", {}).items():
+        table = tables.get(entry.get("table", ""))
+        if table is None:
+            hint = nearest(str(entry.get("table", "")), tables)
+            raise StudyError(f"{path}: [analytes.{observable}] names a table that does not exist", hint)
         try:
-            low, high = (Decimal(str(end)) for end in table.get("plausible", (0, "Infinity")))
-            factors = {_spelling(unit): Decimal(str(factor)) for unit, factor in table["units"].items()}
-            canonical = str(table["canonical"])
-        except (KeyError, ValueError, ArithmeticError, AttributeError):
-            raise StudyError(
-                f"{path}: the table `{observable}` is not complete", "it needs canonical and units"
-            ) from None
-        factors.setdefault(_spelling(canonical), Decimal(1))
-        found[observable] = Analyte(canonical, low, high, factors)
+            factors = {_spelling(unit): Decimal(factor) for unit, factor in table["factors"].items()}
+            low, high = (Decimal(str(end)) for end in entry["plausible"])
+            found[observable] = Analyte(table["canonical"], low, high, factors)
+        except (KeyError, ValueError, ArithmeticError, TypeError):
+            hint = "it needs a table with canonical and factors, and plausible = [low, high]"
+            raise StudyError(f"{path}: [analytes.{observable}] is not complete", hint) from None
     return Units(found)
 
 
 def _spelling(unit: str) -> str:
-    """Units compare without case only where that is safe: the table lists every spelling it accepts."""
-    return normalise(unit).replace(" ", "").replace("μ", "u").replace("µ", "u")
+    """How units are compared: after NFKC and without spaces, upper and lower case apart (`G/L` is not `g/L`)."""
+    return "".join(unicodedata.normalize("NFKC", unit).split())
 
 
 def _plain(value: Decimal) -> Decimal:

@@ -22,9 +22,7 @@ from fhir_adapter.errors import AccessError, ForeignUrl, ServerRefused
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _TOO_MANY_REQUESTS = 429
-_TEMPORARY = frozenset(
-    {408, 421, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 525, 527, 529}
-)
+_TEMPORARY = frozenset({408, 421, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 525, 527, 529})
 _ERROR_BODY_BYTES = 1 << 20
 
 
@@ -110,10 +108,12 @@ def _read_body(response: httpx.Response, limits: Attempt) -> bytes:
     if response.status_code == httpx.codes.NO_CONTENT or response.headers.get("content-length") == "0":
         return b""
     encoding = response.headers.get("content-encoding", "")
+    if response.is_stream_consumed and encoding:  # an auth flow that reads bodies has undone the encoding its own way
+        raise Broken("a compressed body that was already read")
     decoder = decoder_for(encoding, limits.max_body_bytes, limits.max_ratio)
     parts: list[bytes] = []
     started, count = time.monotonic(), 0
-    for raw in response.iter_raw():
+    for raw in [response.content] if response.is_stream_consumed else response.iter_raw():
         parts.extend(decoder.feed(raw))
         count += len(raw)
         elapsed = time.monotonic() - started
@@ -132,9 +132,7 @@ def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) 
     codes = _issue_codes(response)
     said = f"HTTP {status}" + (f", {', '.join(codes)}" if codes else "")
     if status == httpx.codes.UNAUTHORIZED:
-        raise AccessError(
-            f"The server did not accept the credentials ({said}).", "Check the authentication settings."
-        )
+        raise AccessError(f"The server did not accept the credentials ({said}).", "Check the authentication settings.")
     if status == httpx.codes.FORBIDDEN:
         raise Forbidden(
             f"The server accepted the credentials, but does not allow this request ({said}).",
@@ -152,15 +150,9 @@ def _issue_codes(response: httpx.Response) -> tuple[str, ...]:
         return ()
 
 
-def _redirected(
-    client: httpx.Client, request: httpx.Request, answer: Received, policy: UrlPolicy
-) -> httpx.Request:
+def _redirected(client: httpx.Client, request: httpx.Request, answer: Received, policy: UrlPolicy) -> httpx.Request:
     target = policy.resolve(answer.headers.get("location", ""), answer.url)
-    kept = {
-        name: text
-        for name, text in request.headers.items()
-        if name not in ("host", "authorization", "cookie")
-    }
+    kept = {name: text for name, text in request.headers.items() if name not in ("host", "authorization", "cookie")}
     return client.build_request("GET", target, headers=kept)
 
 

@@ -25,9 +25,7 @@ _RELEASES = {
 _READABLE = ("4.0", "4.3")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()/+-]{0,60}")
 _VERSION = re.compile(r"([0-9]+\.[0-9]+)\.[0-9]+(?:-[0-9A-Za-z.-]{1,30})?")
-_ADDRESS_HINT = (
-    "Give the FHIR base address: the one where /metadata answers, such as https://fhir.hospital.example/r4"
-)
+_ADDRESS_HINT = "Give the FHIR base address: the one where /metadata answers, such as https://fhir.hospital.example/r4"
 
 
 class TypeCapability(msgspec.Struct, frozen=True):
@@ -142,9 +140,7 @@ def _checked(statement: _Statement, base_url: str) -> Capability:
     if version is None:
         raise _not_fhir(base_url, "with a CapabilityStatement that names no FHIR version")
     if version.group(1) not in _READABLE:
-        raise _other_release(
-            base_url, _RELEASES.get(version.group(1), "another release"), statement.fhirVersion
-        )
+        raise _other_release(base_url, _RELEASES.get(version.group(1), "another release"), statement.fhirVersion)
     rest = next((rest for rest in statement.rest or [] if rest.mode in ("server", "")), _Rest())
     system = _codes(rest.interaction)
     return Capability(

@@ -152,9 +152,7 @@ class Contents:
     ) -> Page:
         here = {record.reference for record in records} if self.aliases else set()
         aliases = tuple((urn, target) for urn, target in self.aliases.items() if target in here)
-        return Page(
-            self._stream, number, tuple(records), tuple(quarantined), issues=tuple(issues), aliases=aliases
-        )
+        return Page(self._stream, number, tuple(records), tuple(quarantined), issues=tuple(issues), aliases=aliases)
 
 
 def _is_bundle(text: bytes) -> bool:
@@ -163,9 +161,7 @@ def _is_bundle(text: bytes) -> bool:
     try:
         return _kinds.decode(text).resourceType == "Bundle"
     except _UNREADABLE:
-        return (
-            text.lstrip()[:1] == b"{"
-        )  # damaged inside; what can be saved of it is seen when it is unfolded
+        return text.lstrip()[:1] == b"{"  # damaged inside; what can be saved of it is seen when it is unfolded
 
 
 def _is_cut(text: bytes) -> bool:

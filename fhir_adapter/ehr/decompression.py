@@ -109,11 +109,7 @@ class _Inflated:
         if self._between_members(pending):
             return b""  # zero padding after the last member is allowed
         if self._gzip and pending[:2] != b"\x1f\x8b":
-            what = (
-                "data after the end of the compressed body"
-                if self._members
-                else "not gzip, as its header says"
-            )
+            what = "data after the end of the compressed body" if self._members else "not gzip, as its header says"
             raise Broken(what)
         self._member = zlib.decompressobj(_GZIP if self._gzip else _window(pending))
         return pending

@@ -148,7 +148,7 @@ class _Work:
         if differing:
             raise DeliveryError(
                 f"The server acknowledged {_listed(differing)}, but holds something else than was sent.",
-                "Compare the published files with what the server holds; it may drop elements it does not know.",
+                "Compare the published files with what it holds; it may drop elements it does not know.",
             )
         return []
 

@@ -98,9 +98,7 @@ class _Stream:
                 if refused >= _HOPELESS and not served:
                     raise self._for_type(refusal) from None
         if refused:
-            raise self.incomplete(
-                f"the search was refused for {refused} of {len(self._plan.people)} patients"
-            )
+            raise self.incomplete(f"the search was refused for {refused} of {len(self._plan.people)} patients")
 
     def _for_type(self, refusal: ServerRefused | Forbidden) -> ServerRefused | Forbidden:
         if isinstance(refusal, Forbidden):

@@ -86,13 +86,10 @@ def send_together(
     `ServerRefused`.
     """
     writes = [write_of(document, where, capability, transport.base_url) for document in documents]
-    urns = {
-        key_of(d): w.full_url for d, w in zip(documents, writes, strict=True) if w.full_url.startswith("urn:")
-    }
+    urns = {key_of(d): w.full_url for d, w in zip(documents, writes, strict=True) if w.full_url.startswith("urn:")}
     places = {**where.places, **urns}
     entries = [
-        msgspec.structs.replace(write, resource=with_references(write.resource, places)).as_entry()
-        for write in writes
+        msgspec.structs.replace(write, resource=with_references(write.resource, places)).as_entry() for write in writes
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     try:
@@ -141,9 +138,7 @@ def _check_answers(body: bytes, writes: Sequence[Write]) -> None:
         raise Unconfirmed(f"The server answered for {len(responses)} of {len(writes)} documents.")
     refused = [response.status[:3] for response in responses if not response.status.startswith("2")]
     if refused:
-        raise Unconfirmed(
-            f"The server refused {len(refused)} of {len(writes)} documents (HTTP {refused[0]})."
-        )
+        raise Unconfirmed(f"The server refused {len(refused)} of {len(writes)} documents (HTTP {refused[0]}).")
     if any(not _fits(response, write) for response, write in zip(responses, writes, strict=True)):
         raise Unconfirmed("The server answered in another order than it was asked.")
 

@@ -14,9 +14,7 @@ def trust(base_url: str, ca_file: Path | None) -> ssl.SSLContext:
     """TLS 1.2 or newer, trusting exactly `ca_file` when it is given, else the machine's and the common
     authorities.
     """
-    context = (
-        ssl.create_default_context(cafile=_readable(ca_file)) if ca_file else ssl.create_default_context()
-    )
+    context = ssl.create_default_context(cafile=_readable(ca_file)) if ca_file else ssl.create_default_context()
     if ca_file is None and base_url.startswith("https:"):
         context.load_verify_locations(certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -187,9 +187,7 @@ class Transport:
 
     def _given_up(self, failure: Failure, failures: int) -> NotReadyError:
         if failure.reach is Reach.SENT:
-            return Exhausted(
-                f"The server gave no usable answer in {failures} attempts: {failure.reason}.", _LATER
-            )
+            return Exhausted(f"The server gave no usable answer in {failures} attempts: {failure.reason}.", _LATER)
         return Unreachable(*explain(failure, self.base_url))
 
     def _too_late(self, failure: Failure) -> NotReadyError:

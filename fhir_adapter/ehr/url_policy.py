@@ -125,9 +125,7 @@ class UrlPolicy:
         try:
             parts = _split(url)
         except _Refused as refused:
-            raise ForeignUrl(
-                f"The server gave an address that cannot be followed: {refused}.", _FOREIGN
-            ) from None
+            raise ForeignUrl(f"The server gave an address that cannot be followed: {refused}.", _FOREIGN) from None
         origin = _origin(parts)
         path = self._rewritten(origin, parts.path)
         if path is None:

@@ -85,9 +85,7 @@ class Whereabouts:
     def says_the_same(self, document: Document) -> bool:
         """Did the last look see just what `document` says?"""
         found = self._found.get(key_of(document))
-        return found is not None and _means(found.body) == meaning(
-            spelled(with_references(document, self._places))
-        )
+        return found is not None and _means(found.body) == meaning(spelled(with_references(document, self._places)))
 
     def _read(self, type: str, id: str) -> Found | None:
         try:
@@ -110,7 +108,7 @@ class Whereabouts:
             )
         if len(found) > 1:
             raise DeliveryError(
-                f"The server holds {len(found)} copies of one {type_of(document)} with the same {name.param}.",
+                f"The server holds {len(found)} copies of one {type_of(document)} (same {name.param}).",
                 "Delete all but one there; which one is right cannot be decided here.",
             )
         return found[0] if found else None

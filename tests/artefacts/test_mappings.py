@@ -120,6 +120,72 @@ def test_no_phrase_is_written_twice(path: Path) -> None:
     assert "" not in written
 
 
+def translated(name: str, text: str) -> set[str]:
+    """The meanings of the phrases in a text: whole words, from the left, the longest first."""
+    table = dict(pair for path in MAPS if path.stem == name for pair in phrases(path))
+    longest_first = sorted(table, key=len, reverse=True)
+    word = {phrase: ("(?<![0-9a-z])" * bool(re.match("[0-9a-z]", phrase))) + re.escape(phrase) for phrase in table}
+    whole = "|".join(word[p] + "(?![0-9a-z])" * bool(re.search("[0-9a-z]$", p)) for p in longest_first)
+    return {table[found.group()] for found in re.finditer(whole, plain(text))}
+
+
+@pytest.mark.parametrize("path", MAPS, ids=name_of)
+def test_what_a_code_is_called_never_says_something_else(path: Path) -> None:
+    for group in read(path)["group"]:
+        for element in group["element"] if group["source"] != TEXT else []:
+            said = translated(path.stem, element.get("display", ""))
+            assert said <= {element["target"][0]["code"]}, element
+
+
+TEXTS = [
+    ("medication", "格菲妥单抗注射液 10mg", {"glofitamab"}),
+    ("medication", "高罗华 10mg", {"glofitamab"}),
+    ("medication", "RO7082859", {"glofitamab"}),
+    ("medication", "莫妥珠单抗", {"mosunetuzumab"}),
+    ("medication", "注射用维泊妥珠单抗", {"polatuzumab-vedotin"}),
+    ("medication", "奥妥珠单抗", {"obinutuzumab"}),
+    ("medication", "注射用异环磷酰胺", {"ifosfamide"}),
+    ("medication", "甲泼尼龙", {"methylprednisolone"}),
+    ("medication", "ＣＤ３×ＣＤ２０双抗", {"cd3xcd20-bispecific-unspecified"}),
+    ("medication", "CD3xCD20 bispecific antibody, trial drug 1", {"cd3xcd20-investigational-1"}),
+    ("medication", "研究药物 NCT00000000", {"unknown-study-drug"}),
+    ("medication", "ceftriaxone (CTX)", set()),
+    ("procedure", "外周血单个核细胞采集", {"leukapheresis"}),
+    ("procedure", "外周血造血干细胞采集", {"stem-cell-collection"}),
+    ("procedure", "治疗性白细胞单采", {"therapeutic-leukapheresis"}),
+    ("procedure", "血小板单采", {"other"}),
+    ("condition", "非霍奇金淋巴瘤", {"non-hodgkin-lymphoma-unspecified"}),
+    ("condition", "Non-Hodgkin's lymphoma", {"non-hodgkin-lymphoma-unspecified"}),
+    ("condition", "弥漫性大B细胞淋巴瘤（GCB型）", {"dlbcl"}),
+    ("condition", "原发中枢神经系统弥漫性大B细胞淋巴瘤", {"primary-cns-lymphoma"}),
+    ("condition", "MCL sprain", set()),
+    ("observation", "糖化血红蛋白", {"other"}),
+    ("observation", "前白蛋白", {"other"}),
+    ("observation", "白细胞介素-6", {"il-6"}),
+    ("observation", "D-二聚体（FEU）", {"d-dimer"}),
+    ("observation", "转铁蛋白", {"other"}),
+    ("stage", "IV期B组", {"4"}),
+    ("stage", "Ⅲ E+S", {"3"}),
+    ("stage", "stage IVB, IPI 3", {"4"}),
+    ("grade", "CRS 2级 (ASTCT 2019)", {"2"}),
+    ("grade", "ICANS grade I", {"1"}),
+    ("grade", "G2-3", {"3"}),
+    ("response", "PET-CT: CMR", {"CR"}),
+    ("response", "no evidence of progression", {"NE"}),
+    ("body-site", "肝、骨髓", {"liver", "bone-marrow"}),
+    ("body-site", "锁骨上淋巴结", {"lymph-node"}),
+    ("negation", "无CRS", {"absent"}),
+    ("negation", "rule out ICANS", {"absent"}),
+    ("negation", "CRS: none", {"absent"}),
+    ("negation", "CRS grade 1, no hypotension", set()),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "expected"), TEXTS)
+def test_texts_as_hospitals_write_them(name: str, text: str, expected: set[str]) -> None:
+    assert translated(name, text) == expected
+
+
 def test_maps_use_canonical_systems_only() -> None:
     aliases = tomllib.loads((MAPPINGS / "common/system-aliases.toml").read_text(encoding="utf-8"))
     others = [alias for names in aliases.values() for alias in names]

@@ -12,7 +12,7 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.fhir.dates import PartialDate
 
 ALLOGENEIC = "allogeneic-hct"  # code of the common procedure vocabulary
-ADEQUATE = ("CR", "PR", "SD", "IR", "responded-unspecified")  # what an assessment without progression can say
+RESPONDED = ("CR", "PR", "responded-unspecified")
 Seen = tuple[Landmark, str]  # an adequate assessment and its category
 
 
@@ -62,8 +62,10 @@ def history(judgement: Judgement, study: Study) -> History | None:
     infusion = recorded(index.infusion, "infusion", subject.infusions, judgement.index.sources)
     deaths = _deaths(judgement, cut)
     contacts = [day.within(first, cut) for day in landmarks(subject.contacts, "last contact")]
-    seen = _adequate_assessments(judgement, first, cut)
+    seen = _adequate_assessments(judgement, study, first, cut)
     new_therapy, transplant = _further_treatment(judgement, index, study, seen)
+    # A response after the end of the best-response window (`bor_end`) makes nobody a responder.
+    best = judgement.response.value.best if judgement.response.value else ""
     # What is not contradictory came before the death, so the last possible day of the death bounds it too.
     last = min((cut, *(day.on.latest for day in deaths)))
     return History(
@@ -76,8 +78,10 @@ def history(judgement: Judgement, study: Study) -> History | None:
         assessments=seen,
         last_assessment=_assessed(judgement, "last_assessed_on", "last assessment", first, last),
         progression=_assessed(judgement, "progressed_on", "progression", first, last),
-        response=_assessed(judgement, "responded_on", "response", first, last),
-        complete_response=_assessed(judgement, "complete_on", "complete response", first, last),
+        response=_assessed(judgement, "responded_on", "response", first, last) if best in RESPONDED else None,
+        complete_response=_assessed(judgement, "complete_on", "complete response", first, last)
+        if best == "CR"
+        else None,
         new_therapy=new_therapy.within(first, last) if new_therapy else None,
         transplant=transplant,
     )
@@ -112,8 +116,10 @@ def _last_contact(
     return max(surest, key=surest.__getitem__, default=infusion.named("no contact after the infusion"))
 
 
-def _adequate_assessments(judgement: Judgement, first: date, cut: date) -> tuple[Seen, ...]:
-    dated = [(event, event.on) for event in judgement.subject.assessments if event.category in ADEQUATE]
+def _adequate_assessments(judgement: Judgement, study: Study, first: date, cut: date) -> tuple[Seen, ...]:
+    """Assessments that show the person without progression; an indeterminate one only if the policy says so."""
+    adequate = (*RESPONDED, "SD", *(("IR",) if study.parameters.ir_policy == "as_sd" else ()))
+    dated = [(event, event.on) for event in judgement.subject.assessments if event.category in adequate]
     seen = [
         (Landmark(on, "last assessment", str(event.source)).within(first, cut), str(event.category))
         for event, on in dated

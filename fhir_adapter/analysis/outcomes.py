@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fhir_adapter.analysis.history import RESPONDED
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import Figure, median_and_range
 from fhir_adapter.analysis.survival import Curve, curve
@@ -26,7 +27,6 @@ _PROGRESSION = (
     "allo_hct_in_cr",
     "ir_policy",
 )
-RESPONSES = ("CR", "PR", "responded-unspecified")
 
 
 def followup(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:
@@ -55,7 +55,7 @@ def response(people: Judgements, study: Study) -> Iterator[Estimate]:
     counted = [category for category in best if category not in ("NE", "")] if evaluable else best
     parameters = study.parameters.named("data_cut", "orr_denominator", "bor_end", "ir_policy")
     groups = (
-        ("orr", "Overall response", RESPONSES),
+        ("orr", "Overall response", RESPONDED),
         *((category.lower(), f"Best response {category}", (category,)) for category in ("CR", "PR", "SD", "PD", "NE")),
     )
     for name, label, categories in groups:

@@ -97,7 +97,7 @@ def compare(
 def _compared(row: Published, found: Mapping[str, Estimate]) -> Compared:
     given = [found[name] for name in row.ids if name in found]
     computed = SHOWN[row.show](given, row.digits) if given and len(given) == len(row.ids) else ""
-    return Compared(row.figure, row.text, computed, computed == row.text)
+    return Compared(row.figure, row.text, computed, computed != "" and computed == row.text)
 
 
 def _count(given: Sequence[Estimate], digits: int) -> str:

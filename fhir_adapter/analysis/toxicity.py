@@ -57,8 +57,8 @@ def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
 def _elevations(people: Judgements, study: Study) -> Iterator[Estimate]:
     """Terms without grades: above the upper limit of the laboratory's own range, or not."""
     for observable, term in study.elevated_terms.items():
-        answers = [_elevated(person, {observable, term}) for person in people]
-        label = f"{study.display(term)}, above the upper limit of normal"
+        answers = [_elevated(person, observable) for person in people]
+        label = f"{term}, above the upper limit of normal"
         figure = (f"toxicity.{observable}.elevated", "toxicity", label)
         yield proportion(
             figure,
@@ -108,8 +108,8 @@ def _worst_of(person: Judgement, codes: set[str]) -> Grades | None:
     return (max(low for low, _ in found), max(high for _, high in found)) if found else None
 
 
-def _elevated(person: Judgement, names: set[str]) -> bool | None:
-    found = [answer.elevated for answer in _answers(person) if {answer.code, answer.term} & names]
+def _elevated(person: Judgement, observable: str) -> bool | None:
+    found = [answer.elevated for answer in _answers(person) if answer.code == observable]
     return True if True in found else False if False in found else None
 
 

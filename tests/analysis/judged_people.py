@@ -69,7 +69,7 @@ def study(**parameters: Any) -> Study:
         agents={code: Agent(code=code, display=code, targets=targets) for code, targets in AGENTS.items()},
         labels={},
         gradings={"5.0": clauses, "6.0": clauses},
-        elevated_terms={"d-dimer": "d-dimer-increased"},
+        elevated_terms={"d-dimer": "D-dimer increased"},
     )
 
 
@@ -296,7 +296,7 @@ def _toxicities(row: dict[str, float]) -> list[Toxicity]:
         toxicity("platelet-count-decreased", _below(row["plt_nadir"], (75, 50, 25))),
         toxicity("fibrinogen-decreased", _below(row["fib_nadir_g_l"] / row["fib_lln"], (0.75, 0.5, 0.25))),
         *(toxicity(f"{enzyme}-increased", _risen(row, enzyme)) for enzyme in ("alt", "ast")),
-        toxicity("d-dimer-increased", None, elevated=row["ddimer_peak_mg_l_feu"] > row["ddimer_uln"]),
+        toxicity("d-dimer", None, elevated=row["ddimer_peak_mg_l_feu"] > row["ddimer_uln"]),
     ]
 
 

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 Script = Callable[[socket.socket], None]
@@ -46,10 +46,8 @@ class FaultServer:
                 return
             self.requests.append(head)
             script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
-            try:
+            with suppress(OSError):  # the client went away, which is often the point
                 script(connection)
-            except OSError:
-                pass  # the client went away, which is often the point
 
 
 def read_request(connection: socket.socket) -> bytes:

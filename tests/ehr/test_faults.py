@@ -92,9 +92,12 @@ def test_gzip_cut_anywhere_is_refused_in_every_framing() -> None:
     for frame in framings:
         for cut in range(1, len(packed), 17):
             data = frame(packed[:cut])
-            with fault_server(sends(data)) as server, reach(server.base_url, max_tries=1) as transport:
-                with pytest.raises(Exhausted):
-                    transport.get("x")
+            with (
+                fault_server(sends(data)) as server,
+                reach(server.base_url, max_tries=1) as transport,
+                pytest.raises(Exhausted),
+            ):
+                transport.get("x")
 
 
 def test_gzip_with_several_members_is_read_to_the_last() -> None:
@@ -106,9 +109,12 @@ def test_gzip_with_several_members_is_read_to_the_last() -> None:
 def test_a_wrong_checksum_is_refused() -> None:
     packed = bytearray(gzip.compress(BODY))
     packed[-8] ^= 1
-    with fault_server(sends(answer(bytes(packed), GZIP))) as server, reach(server.base_url) as transport:
-        with pytest.raises(Exhausted, match="damaged"):
-            transport.get("x")
+    with (
+        fault_server(sends(answer(bytes(packed), GZIP))) as server,
+        reach(server.base_url) as transport,
+        pytest.raises(Exhausted, match="damaged"),
+    ):
+        transport.get("x")
 
 
 def test_a_bomb_is_stopped_at_the_limit_without_using_memory() -> None:
@@ -126,9 +132,12 @@ def test_a_bomb_is_stopped_at_the_limit_without_using_memory() -> None:
 
 def test_a_body_beyond_the_limit_is_not_read_to_its_end() -> None:
     data = answer(b"x" * 5_000_000)
-    with fault_server(sends(data)) as server, reach(server.base_url, max_body_bytes=1 << 20) as transport:
-        with pytest.raises(TooBig, match="more than 1048576 bytes"):
-            transport.get("x")
+    with (
+        fault_server(sends(data)) as server,
+        reach(server.base_url, max_body_bytes=1 << 20) as transport,
+        pytest.raises(TooBig, match="more than 1048576 bytes"),
+    ):
+        transport.get("x")
 
 
 def test_a_body_without_a_length_that_was_cut_is_seen_by_its_reader() -> None:
@@ -147,9 +156,12 @@ def test_a_body_without_a_length_that_was_cut_is_seen_by_its_reader() -> None:
 @pytest.mark.parametrize("data", [answer(BODY), b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 10_000])
 def test_a_drip_in_the_head_or_the_body_is_stopped_by_the_deadline(data: bytes) -> None:
     started = time.monotonic()
-    with fault_server(drips(data, 0.02)) as server, reach(server.base_url, deadline_s=0.6) as transport:
-        with pytest.raises(NotReadyError):
-            transport.get("x")
+    with (
+        fault_server(drips(data, 0.02)) as server,
+        reach(server.base_url, deadline_s=0.6) as transport,
+        pytest.raises(NotReadyError),
+    ):
+        transport.get("x")
     assert time.monotonic() - started < 3
 
 
@@ -181,16 +193,20 @@ def test_a_write_whose_answer_is_lost_is_reported_as_unconfirmed_and_not_repeate
 def test_a_port_where_nobody_listens_is_said_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with reach(f"http://127.0.0.1:{port}/fhir") as transport:
-        with pytest.raises(Unreachable, match="it refused the connection") as caught:
-            transport.get("metadata")
+    with (
+        reach(f"http://127.0.0.1:{port}/fhir") as transport,
+        pytest.raises(Unreachable, match="it refused the connection") as caught,
+    ):
+        transport.get("metadata")
     assert caught.value.exit_code == 4
 
 
 def test_a_host_name_that_does_not_exist_is_said() -> None:
-    with reach("https://ehr.invalid/fhir") as transport:
-        with pytest.raises(Unreachable, match="its host name is not known"):
-            transport.get("metadata")
+    with (
+        reach("https://ehr.invalid/fhir") as transport,
+        pytest.raises(Unreachable, match="its host name is not known"),
+    ):
+        transport.get("metadata")
 
 
 @contextmanager
@@ -227,24 +243,31 @@ def server_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
 def test_a_certificate_of_the_named_authority_is_accepted(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    with tls_server(server_context(authority, "127.0.0.1")) as base_url:
-        with reach(base_url, ca_file=tmp_path / "ca.pem") as transport:
-            assert transport.get("x").body == BODY
+    with (
+        tls_server(server_context(authority, "127.0.0.1")) as base_url,
+        reach(base_url, ca_file=tmp_path / "ca.pem") as transport,
+    ):
+        assert transport.get("x").body == BODY
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_and_named() -> None:
-    with tls_server(server_context(trustme.CA(), "127.0.0.1")) as base_url, reach(base_url) as transport:
-        with pytest.raises(Unreachable, match="unknown authority"):
-            transport.get("x")
+    with (
+        tls_server(server_context(trustme.CA(), "127.0.0.1")) as base_url,
+        reach(base_url) as transport,
+        pytest.raises(Unreachable, match="unknown authority"),
+    ):
+        transport.get("x")
 
 
 def test_a_certificate_for_another_host_is_refused_and_named(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    with tls_server(server_context(authority, "other.example")) as base_url:
-        with reach(base_url, ca_file=tmp_path / "ca.pem") as transport:
-            with pytest.raises(Unreachable, match="belongs to another"):
-                transport.get("x")
+    with (
+        tls_server(server_context(authority, "other.example")) as base_url,
+        reach(base_url, ca_file=tmp_path / "ca.pem") as transport,
+        pytest.raises(Unreachable, match="belongs to another"),
+    ):
+        transport.get("x")
 
 
 def test_a_proxy_named_by_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

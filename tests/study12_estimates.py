@@ -204,3 +204,19 @@ def estimates() -> tuple[Estimate, ...]:
         share("toxicity.anemia.grade3", "toxicity", "Anemia", 4, 12, 0.0992, 0.6511, **CTCAE),
         share("toxicity.d-dimer.elevated", "toxicity", "D-dimer above normal", 5, 12, 0.1517, 0.7233),
     )
+
+
+def of_nobody() -> tuple[Estimate, ...]:
+    """The same statistics of an empty cohort: each says that it cannot be estimated."""
+    reason = "nobody in the population"
+    gone: dict[str, Any] = {"value": None, "n": 0, "not_reached": False, "not_estimable": reason, "events": None}
+    ends: dict[str, Any] = {"ci_level": None, "ci_low": None, "ci_high": None, "range_low": None, "range_high": None}
+    counted = {"value": 0, "n": 0}
+    return tuple(
+        one.model_copy(update=counted if one.method == "count" else {**gone, **ends, **_fraction(one)})
+        for one in estimates()
+    )
+
+
+def _fraction(one: Estimate) -> dict[str, Any]:
+    return {"numerator": 0, "denominator": 0} if one.denominator is not None else {"at_risk": None}

@@ -129,6 +129,7 @@ def _svg(figure: Figure, endpoint: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=_UNDATED)
     text = buffer.getvalue().decode("utf-8")
-    text = _TAG.sub(lambda tag: _ID.sub(rf"\g<1>{endpoint.lower()}-", tag[0]), text)
+    prefix = re.sub(r"[^a-z]", "", endpoint.lower())
+    text = _TAG.sub(lambda tag: _ID.sub(rf"\g<1>{prefix}-", tag[0]), text)
     label = f'role="img" aria-label="{TITLES.get(endpoint, "Survival")}, Kaplan-Meier curve"'
     return text.replace("<svg ", f"<svg {label} ", 1).encode("utf-8")

@@ -21,7 +21,18 @@ STEPS = {
     "failure": "whose antibody had failed",
     "assessable": "who were assessable at the data cut: the cohort",
 }
-_FAULT = " numbers do not add up. This is a fault: please report it."
+REASONS = {
+    "other_disease": "another disease",
+    "no_diagnosis": "no diagnosis of the disease",
+    "no_bsab": "no bispecific antibody",
+    "no_infusion": "no CAR-T infusion",
+    "collected_not_infused": "cells collected, not infused",
+    "bsab_only_after_car_t": "antibody only after CAR-T",
+    "no_bsab_before_apheresis": "no dose before the apheresis",
+    "stopped_for_intolerance": "stopped for intolerance, without progression",
+    "not_yet_assessable": "infused too shortly before the data cut",
+}
+_FAULT = "These numbers do not add up. This is a fault: please report it."
 _LEDGER = ("received", "stored", "duplicate", "quarantined", "deleted")
 
 
@@ -43,12 +54,12 @@ def attrition(flow: Sequence[FlowRow], study: Study) -> Table:
         came, gone = max(row.n_in for row in here), [row for row in here if row.n_out]
         left = min(row.n_left for row in here)
         sound = sound and came - sum(row.n_out for row in gone) == left and before in (None, came)
-        reasons = "; ".join(f"{_words(row.reason, study)}: {row.n_out}" for row in gone) or DASH
+        reasons = (
+            "; ".join(f"{REASONS.get(row.reason) or _words(row.reason, study)}: {row.n_out}" for row in gone) or DASH
+        )
         rows.append((STEPS.get(step, _words(step, study)), str(came), reasons, str(left)))
         before = left
-    note = (
-        "Every person is accounted for." if sound else "These numbers do not add up: this is a fault, please report it."
-    )
+    note = "Every person is accounted for." if sound else _FAULT
     return Table(("Step", "Came", "Left, and why", "Remain"), tuple(rows), note if rows else "")
 
 
@@ -60,7 +71,7 @@ def ledger(rows: Sequence[LedgerRow]) -> Table:
     total = ("All", "", *(str(sum(getattr(row, name) for row in rows)) for name in _LEDGER), "")
     heads = ("Stream", "Announced", "Received", "Stored", "Duplicate", "Set aside", "Deleted", "Complete")
     sound = all(row.received == row.stored + row.duplicate + row.quarantined + row.deleted for row in rows)
-    note = "In every line, received = stored + duplicate + set aside + deleted." if sound else f"These{_FAULT}"
+    note = "In every line, received = stored + duplicate + set aside + deleted." if sound else _FAULT
     return Table(heads, (*shown, total) if rows else (), note)
 
 

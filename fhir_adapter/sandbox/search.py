@@ -74,9 +74,7 @@ class Pages:
             total=len(found) if query.total else None,
             includes=query.includes,
             self_link=self_link,
-            warnings=tuple(
-                f"the parameter {name} is not supported and was ignored" for name in query.ignored
-            ),
+            warnings=tuple(f"the parameter {name} is not supported and was ignored" for name in query.ignored),
         )
         return self._page(result, self._keep(result), 0)
 
@@ -120,9 +118,7 @@ class Pages:
         if result.total is not None:
             bundle["total"] = result.total
         following = end - min(self._paging.overlap, result.size - 1)
-        more = (
-            f"{self._base}?{urlencode({'_page': f'{key}.{following}'})}" if end < len(result.versions) else ""
-        )
+        more = f"{self._base}?{urlencode({'_page': f'{key}.{following}'})}" if end < len(result.versions) else ""
         bundle |= _links(result.self_link, more)
         if entries := self._entries(result, chosen, first=offset == 0):
             bundle["entry"] = entries
@@ -140,10 +136,7 @@ class Pages:
 
     def _included(self, includes: tuple[Parameter, ...], chosen: Sequence[Version]) -> list[Version]:
         references = {
-            str(key): None
-            for version in chosen
-            for wanted in includes
-            for key in version.keys.get(wanted.name, ())
+            str(key): None for version in chosen for wanted in includes for key in version.keys.get(wanted.name, ())
         }
         places = [reference.split("/") for reference in references if reference.count("/") == 1]
         there = {version.reference for version in chosen}
@@ -162,9 +155,7 @@ class Pages:
         if version.resource is not None:
             entry["resource"] = version.resource
         url = version.type if version.method == "POST" else version.reference
-        status = {"DELETE": "204 No Content"}.get(
-            version.method, "201 Created" if version.number == 1 else "200 OK"
-        )
+        status = {"DELETE": "204 No Content"}.get(version.method, "201 Created" if version.number == 1 else "200 OK")
         entry["request"] = {"method": version.method, "url": url}
         entry["response"] = {"status": status, "etag": version.etag, "lastModified": written(version.moment)}
         return entry

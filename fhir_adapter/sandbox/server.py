@@ -40,9 +40,7 @@ class Sandbox:
     ) -> None:
         self._socket = _bind(port)
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}{BASE_PATH}"
-        self.service = Service(
-            self.base_url, Paging(page_size, max_page_size, overlap, shuffle_seed), types, clock
-        )
+        self.service = Service(self.base_url, Paging(page_size, max_page_size, overlap, shuffle_seed), types, clock)
         config = uvicorn.Config(
             web_application(self.service),
             lifespan="off",
@@ -68,6 +66,10 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def clear(self) -> None:
+        """Forget everything that was ever stored."""
+        self.service.clear()
 
     def wait(self) -> None:
         """Serve until the server is stopped or the process is interrupted."""

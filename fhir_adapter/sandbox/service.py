@@ -25,11 +25,18 @@ class Service:
 
     def __init__(self, base: str, paging: Paging, types: Sequence[str], clock: Clock | None = None) -> None:
         self.base = base
-        self.repository = Repository(clock) if clock else Repository()
-        self._pages = Pages(self.repository, base, paging)
+        self._paging = paging
+        self._clock = clock
         self._types = frozenset(types)
         self._capability = capability_statement(base, sorted(types))
         self._lock = threading.RLock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything that was ever stored."""
+        with self._lock:
+            self.repository = Repository(self._clock) if self._clock else Repository()
+            self._pages = Pages(self.repository, self.base, self._paging)
 
     def answer(self, call: Call) -> Reply:
         """Serve one request; what cannot be served is an OperationOutcome with its status."""
@@ -43,8 +50,8 @@ class Service:
 
     def dispatch(self, call: Call) -> Reply:
         """Serve one request inside the lock; raises `Refused`."""
-        if call.path and call.path != ("metadata",) and call.path[0] not in self._types:
-            raise Refused(404, "not-supported", "this server has no such resource type")
+        if call.path and call.path != ("metadata",):
+            self.check_type(call.path[0])
         match call.method, call.path:
             case "GET", ("metadata",):
                 return Reply(200, self._capability)
@@ -71,6 +78,10 @@ class Service:
             case "GET", (type, id, "_history", number):
                 return self._read(call, type, id, number)
         raise Refused(405, "not-supported", "this server does not offer this interaction")
+
+    def check_type(self, type: str) -> None:
+        if type not in self._types:
+            raise Refused(404, "not-supported", "this server has no such resource type")
 
     def matches(self, type: str, pairs: Pairs) -> list[Version]:
         """What a condition finds; a condition must be understood in full."""

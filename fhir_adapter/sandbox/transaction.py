@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _HEADERS = {"ifMatch": "if-match", "ifNoneExist": "if-none-exist", "ifNoneMatch": "if-none-match"}
 _STATUS = {200: "200 OK", 201: "201 Created", 204: "204 No Content", 304: "304 Not Modified"}
+# How many parts an address may have: Type, Type/id, Type/id/_history, Type/id/_history/version.
+_PATH_LENGTHS = {"DELETE": (2,), "POST": (1,), "PUT": (1, 2), "GET": (1, 2, 3, 4)}
 _RESTFUL = re.compile(r"https?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})")
 
 
@@ -77,9 +79,7 @@ def _read_step(service: Service, call: Call, number: int, entry: Json) -> _Step:
     headers = {header: str(request[name]) for name, header in _HEADERS.items() if name in request}
     headers |= {"prefer": call.headers["prefer"]} if "prefer" in call.headers else {}
     pairs = parse_qsl(query, keep_blank_values=True)
-    return _Step(
-        number, str(entry.get("fullUrl", "")), Call(method, path, pairs, headers, entry.get("resource"))
-    )
+    return _Step(number, str(entry.get("fullUrl", "")), Call(method, path, pairs, headers, entry.get("resource")))
 
 
 def _run_transaction(service: Service, steps: Sequence[_Step]) -> list[Reply]:
@@ -87,8 +87,9 @@ def _run_transaction(service: Service, steps: Sequence[_Step]) -> list[Reply]:
     replies: dict[int, Reply] = {}
     for step in steps:
         with _blamed(step):
-            if step.call.method not in by_method or not step.call.path:
+            if len(step.call.path) not in _PATH_LENGTHS.get(step.call.method, ()):
                 raise Refused(405, "not-supported", "this is not offered in a transaction")
+            service.check_type(step.type)
             by_method[step.call.method].append(step)
     for step in by_method["DELETE"]:
         with _blamed(step):
@@ -142,9 +143,7 @@ def _name_update(service: Service, step: _Step) -> None:
     step.id = existing[0].id if existing else str(stated or service.repository.free_id(step.type))
 
 
-def _name_creation(
-    service: Service, step: _Step, taken: set[str], created: dict[tuple[str, str], str]
-) -> None:
+def _name_creation(service: Service, step: _Step, taken: set[str], created: dict[tuple[str, str], str]) -> None:
     """Two creations under one condition are one: the second finds what the first made."""
     step.call.resource(step.type)
     condition = step.call.headers.get("if-none-exist", "")

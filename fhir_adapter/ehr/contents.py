@@ -165,6 +165,9 @@ def _is_bundle(text: bytes) -> bool:
 
 
 def _is_cut(text: bytes) -> bool:
+    """Did this begin as a JSON object and never end?"""
+    if text[:1] not in (b"", b"{"):
+        return False
     try:
         cut_out_array(text, "entry")
     except NotWhole:

@@ -26,18 +26,28 @@ Kind = Literal["ndjson", "json"]
 _SUFFIXES: dict[str, Kind] = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
 _SNIFFED = 65_536
 _CUT = (EOFError, zlib.error, gzip.BadGzipFile)
+_COUNTED = "Files are counted in the order of their paths."
 PAGE_RESOURCES = 1_000
 MAX_RESOURCE_BYTES = 20 << 20
 MAX_JSON_BYTES = 1 << 30
 
 
 class FolderFile(msgspec.Struct, frozen=True):
-    """One file of the folder. `name` is its path inside the folder, with `/`, and the name of its stream."""
+    """One file of the folder.
+
+    `name` is its path inside the folder, with `/`, and the name of its stream. It may hold a patient's name,
+    so messages speak of its `number` in the order of names, from 1.
+    """
 
     path: Path
     name: str
     kind: Kind
     gzipped: bool
+    number: int = 0
+
+    @property
+    def label(self) -> str:
+        return f"file {self.number} of the folder (a {self.kind}{'.gz' if self.gzipped else ''} file)"
 
 
 def scan(folder: Path) -> Iterator[FolderFile]:
@@ -61,7 +71,8 @@ def _listed(folder: Path) -> list[FolderFile]:
         found = [_file(path, folder) for path in folder.rglob("*") if path.is_file()]
     except OSError:
         raise UsageError(f"The folder {folder} cannot be read.") from None
-    return sorted((file for file in found if file is not None), key=lambda file: file.name)
+    files = sorted((file for file in found if file is not None), key=lambda file: file.name)
+    return [msgspec.structs.replace(file, number=number) for number, file in enumerate(files, start=1)]
 
 
 def _file(path: Path, folder: Path) -> FolderFile | None:
@@ -100,51 +111,48 @@ def read_pages(
     try:
         with _opened(file) as opened:
             if file.kind == "ndjson":
-                yield from _pages_of_lines(file.name, opened, page_resources, max_bytes)
+                yield from _pages_of_lines(file, opened, page_resources, max_bytes)
             else:
-                yield from _pages_of_json(file.name, opened, page_resources)
+                yield from _pages_of_json(file, opened, page_resources)
     except _CUT:
-        raise StreamIncomplete(
-            f"{file.name} is incomplete: the compressed file is cut short or damaged.", "Export it again."
-        ) from None
+        raise _incomplete(file, "the compressed file is cut short or damaged") from None
     except OSError as error:
-        raise UsageError(f"{file.name} cannot be read ({type(error).__name__}).") from None
+        raise UsageError(f"Reading {file.label} failed ({type(error).__name__}).", _COUNTED) from None
 
 
-def _pages_of_lines(name: str, opened: BinaryIO, size: int, max_bytes: int) -> Iterator[Page]:
-    number, contents = 1, Contents(name)
+def _incomplete(file: FolderFile, reason: str) -> StreamIncomplete:
+    return StreamIncomplete(f"{file.label.capitalize()} is incomplete: {reason}.", f"Export it again. {_COUNTED}")
+
+
+def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: int) -> Iterator[Page]:
+    number, contents = 1, Contents(file.name)
     for line in read_lines(opened, max_bytes):
-        _check_end(name, line)
+        _check_end(file, line)
         contents.add_line(line)
         if len(contents) >= size:
             yield contents.page(number)
-            number, contents = number + 1, Contents(name)
+            number, contents = number + 1, Contents(file.name)
     if len(contents) or number == 1:
         yield contents.page(number)
 
 
-def _check_end(name: str, line: Line) -> None:
+def _check_end(file: FolderFile, line: Line) -> None:
     """A last line without its end that is not JSON either was cut; one that is JSON is whole."""
     if line.ended or line.too_long:
         return
     try:
         msgspec.json.decode(line.text, type=msgspec.Raw)
     except msgspec.DecodeError:
-        raise StreamIncomplete(
-            f"{name} is incomplete: it ends in the middle of a line.", "Export or copy it again."
-        ) from None
+        raise _incomplete(file, "it ends in the middle of a line") from None
 
 
-def _pages_of_json(name: str, opened: BinaryIO, size: int) -> Iterator[Page]:
+def _pages_of_json(file: FolderFile, opened: BinaryIO, size: int) -> Iterator[Page]:
     text = opened.read(MAX_JSON_BYTES + 1)
     if len(text) > MAX_JSON_BYTES:
-        raise StreamIncomplete(
-            f"{name} is too big for one JSON file.",
-            "Write it as NDJSON, one resource a line; then any size is read.",
-        )
-    contents = Contents(name)
+        raise _incomplete(file, "it is too big for one JSON document; write it as NDJSON, one resource a line")
+    contents = Contents(file.name)
     try:
         contents.add_document(without_bom(text).strip())
     except NotWhole:
-        raise StreamIncomplete(f"{name} is incomplete: the JSON is cut short.", "Copy it again.") from None
+        raise _incomplete(file, "the JSON is cut short") from None
     yield from contents.pages(size)

@@ -244,3 +244,8 @@ def test_the_interval_of_a_proportion_is_a_parameter() -> None:
     one = estimates(person("CR 2024-02-01"), proportion_ci="wilson", ci_level=0.9)["response.cr"]
     assert (one.method, one.ci_level) == ("wilson", 0.9)
     assert one.ci_low == pytest.approx(1 / (1 + 1.6448536269514722**2))
+
+
+def test_the_order_of_people_does_not_matter() -> None:
+    people = twelve(CUT_2, study())
+    assert estimates(*people) == estimates(*reversed(people))

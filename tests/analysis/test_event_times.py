@@ -6,6 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from judged_people import person, source, study
 
 from fhir_adapter.analysis.endpoints import ENDPOINTS, event_times
@@ -360,3 +362,24 @@ def test_the_source_named_by_the_response_rule_wins() -> None:
         sources={"progressed_on": str(source("Observation/scan"))},
     )  # type: ignore[union-attr]
     assert times(person("PD 2024-02-01", response=answer))["PFS"].source == "Observation/scan/_history/1"
+
+
+DAYS = st.dates(date(2024, 1, 2), date(2025, 12, 31))
+PRECISION = st.sampled_from([4, 7, 10])
+
+
+@given(DAYS, PRECISION, DAYS, PRECISION)
+def test_a_less_exact_record_never_excludes_what_the_exact_one_says(
+    death: date, death_known: int, worse: date, worse_known: int
+) -> None:
+    """Whatever part of a date the record has: the true length lies within the bounds, and so does the one used."""
+    worse = min(worse, death)
+    exact = times(person(f"PD {worse}", f"death {death}"))
+    vague = times(person(f"PD {worse.isoformat()[:worse_known]}", f"death {death.isoformat()[:death_known]}"))
+    for endpoint, time in vague.items():
+        true = exact[endpoint].days
+        assert true is not None
+        assert time.days is not None
+        assert time.days_min <= true <= time.days_max
+        assert time.days_min <= time.days <= time.days_max
+        assert time.imputed == (time.days_min != time.days_max)

@@ -82,7 +82,8 @@ def _page(
         definitions=definitions(study),
         parameters=in_force(study.parameters),
         notes=[*notes, *_notes(estimates, facts, digits)],
-        unsaid=[estimate for estimate in estimates if estimate.not_estimable],
+        empty=any(one.id == "baseline.n" and not one.n for one in estimates),
+        unsaid=list(_unsaid(estimates).items()),
     )
 
 
@@ -94,6 +95,15 @@ def _headlines(estimates: Iterable[Estimate], digits: int) -> Iterator[tuple[str
             between = wording.interval(estimate, digits)
             beside = f"{wording.level(estimate)} CI {between}" if between else wording.span(estimate, digits)
             yield estimate.label, wording.result(estimate, digits), beside
+
+
+def _unsaid(estimates: Iterable[Estimate]) -> dict[str, list[str]]:
+    """What cannot be estimated, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for estimate in estimates:
+        if estimate.not_estimable:
+            by_reason.setdefault(estimate.not_estimable, []).append(estimate.label)
+    return by_reason
 
 
 def _notes(estimates: Sequence[Estimate], facts: RunFacts, digits: int) -> Iterator[str]:

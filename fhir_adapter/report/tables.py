@@ -137,6 +137,8 @@ def _rate(estimate: Estimate | None, digits: int) -> str:
     if estimate is None:
         return DASH
     share = wording.result(estimate, digits)
+    if estimate.not_estimable:
+        return share
     around = wording.interval(estimate, digits)
     return " ".join(part for part in (wording.fraction(estimate), share, around and f"({around})") if part)
 

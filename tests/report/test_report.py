@@ -202,7 +202,7 @@ def test_a_follow_up_shorter_than_the_time_point_is_said_with_what_the_estimate_
 
 def test_what_cannot_be_estimated_is_listed_with_its_reason() -> None:
     text = page(estimates=replaced("os.12m", value=None, not_estimable="nobody was followed that long"))
-    assert "<li>OS at 12 months: nobody was followed that long</li>" in text
+    assert "<dt>nobody was followed that long</dt><dd>OS at 12 months</dd>" in text
 
 
 def test_what_was_set_aside_is_counted() -> None:
@@ -251,7 +251,8 @@ def test_an_empty_cohort_still_makes_a_page_that_says_so() -> None:
     files = rendered(estimates=of_nobody(), curves={}, flow=flow, ledger=())
     text = files["index.html"].decode("utf-8")
     assert rows(text, "Baseline")["People in the cohort"][0] == "0"
-    assert "<li>OS at 12 months: nobody in the population</li>" in text
+    assert "Nobody is in the cohort, so nothing can be estimated." in text
+    assert "OS at 12 months" in text.partition("<dt>nobody in the population</dt>")[2].partition("</dd>")[0]
     assert b"Nobody with a follow-up time: no curve." in files["km-os.svg"]
     assert files["km.png"].startswith(b"\x89PNG")
     assert "nan" not in re.sub(r"<[^>]*>", "", text).lower().split()

@@ -15,7 +15,7 @@ import msgspec
 from fhir_adapter.ehr.capability import Capability
 from fhir_adapter.ehr.document import Document, key_of, name_of, type_of, with_own_id
 from fhir_adapter.ehr.failures import Unconfirmed
-from fhir_adapter.ehr.journal import Journal
+from fhir_adapter.ehr.journal import Journal, Owed, owed_for
 from fhir_adapter.ehr.sending import NoTransactions, send_one, send_together
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.whereabouts import Whereabouts
@@ -90,16 +90,18 @@ class _Work:
         """Look and send until a look finds nothing left to send."""
         changed = self._differing(documents)
         owed = self._journal.read_owed()
-        if changed and self._takes_provenance():
-            owed = [*owed, with_own_id(make_provenance(changed))]
-        self._bring([*changed, *self._differing(owed)], owed)
+        new = [document for document in changed if not any(one.covers(document) for one in owed)]
+        if new and self._takes_provenance():
+            owed.append(owed_for(with_own_id(make_provenance(new)), new))
+        provenances = [one.provenance for one in owed]
+        self._bring([*changed, *self._differing(provenances)], owed)
         self._journal.close()
         sent = [key_of(document) for document in changed]
         return Delivery(
             sent,
             [key for document in documents if (key := key_of(document)) not in sent],
             {key_of(document): self._version(document) for document in documents},
-            [key_of(document) for document in owed],
+            [key_of(provenance) for provenance in provenances],
             dict(self._where.places),
             self._notes,
         )
@@ -123,7 +125,7 @@ class _Work:
         self._where.look(document)
         return self._where.says_the_same(document)
 
-    def _bring(self, missing: list[Document], owed: list[Document]) -> None:
+    def _bring(self, missing: list[Document], owed: list[Owed]) -> None:
         trouble = ""
         for failures in range(_MAX_RETRIES + 1):
             if not missing:
@@ -152,7 +154,7 @@ class _Work:
             )
         return []
 
-    def _send(self, documents: list[Document], owed: list[Document]) -> str:
+    def _send(self, documents: list[Document], owed: list[Owed]) -> str:
         """One round. A sentence about what went wrong and another look may settle, or nothing."""
         try:
             if self._together:
@@ -170,7 +172,7 @@ class _Work:
             return f"Somebody else keeps changing them (HTTP {refused.status})."
         return ""
 
-    def _send_one_by_one(self, documents: list[Document], owed: list[Document]) -> None:
+    def _send_one_by_one(self, documents: list[Document], owed: list[Owed]) -> None:
         self._journal.write_owed(owed)
         for document in documents:
             send_one(self._transport, self._capability, self._where, document)

@@ -1,17 +1,39 @@
 """What is still owed to a server without transactions, written down before the first document is sent.
 
 The documents themselves need no journal: they are compared with what is there. Only the Provenance about them
-would be forgotten if the work stopped in between.
+would be forgotten, or written twice, if the work stopped in between.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
-from fhir_adapter.ehr.document import Document, spelled
+import msgspec
+
+from fhir_adapter.ehr.document import Document, key_of, spelled
 from fhir_adapter.errors import DiskError
+from fhir_adapter.fhir.canonical import content_sha256
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """A Provenance to be written, and what the documents it is about said: a hash for each `Type/id`."""
+
+    provenance: dict[str, object]
+    documents: dict[str, str]
+
+    def covers(self, document: Document) -> bool:
+        """Is this Provenance about just this content?"""
+        return self.documents.get(key_of(document)) == content_sha256(spelled(document))
+
+
+def owed_for(provenance: Document, documents: list[Document]) -> Owed:
+    """`Owed` for a Provenance about `documents`."""
+    return Owed(dict(provenance), {key_of(d): content_sha256(spelled(d)) for d in documents})
+
+
+_decoder = msgspec.json.Decoder(list[Owed])
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Journal:
@@ -20,26 +42,26 @@ class Journal:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    def read_owed(self) -> list[Document]:
-        """The documents written down by an earlier run that did not come to its end."""
+    def read_owed(self) -> list[Owed]:
+        """What was written down by an earlier run that did not come to its end."""
         if self._path is None or not self._path.exists():
             return []
         try:
-            owed = json.loads(self._path.read_bytes())
+            owed = _decoder.decode(self._path.read_bytes())
         except OSError:
             raise DiskError(f"The delivery journal {self._path} cannot be read.") from None
-        except ValueError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return []  # it is replaced atomically, so this is not ours
-        return [item for item in owed if isinstance(item, dict)] if isinstance(owed, list) else []
+        return [one for one in owed if one.provenance.keys() >= {"resourceType", "id"}]
 
-    def write_owed(self, documents: list[Document]) -> None:
+    def write_owed(self, owed: list[Owed]) -> None:
         """Replace what is written down; the old or the new is there, whatever happens."""
         if self._path is None:
             return
         beside = self._path.with_name(f"{self._path.name}.tmp")
         try:
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(b"[" + b",".join(spelled(document) for document in documents) + b"]")
+                file.write(_encoder.encode(owed))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -17,6 +18,8 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import EVENT_FIELDS
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.publish.csv_table import Cell, Row, write_table
+
+K = TypeVar("K", bound=tuple[str, ...])
 
 SUBJECTS = (
     *("subject_id", "patient_ids", "sex", "birth_date", "age_years", "index_date", "apheresis_date"),
@@ -269,11 +272,11 @@ def disagreeing(judgement: Judgement) -> list[str]:
     return sorted({str(event.source) for event in events if "code-and-text-disagree" in event.flags})
 
 
-def count_by(keys: Iterable[tuple[str, ...]], examples: Iterable[str]) -> dict[tuple[str, ...], tuple[int, str]]:
+def count_by(keys: Iterable[K], examples: Iterable[str]) -> dict[K, tuple[int, str]]:
     """How often each key occurs, and the first example of it in order."""
     pairs = sorted(zip(keys, examples, strict=True))
     counts = Counter(key for key, _ in pairs)
-    first: dict[tuple[str, ...], str] = {}
+    first: dict[K, str] = {}
     for key, example in pairs:
         first.setdefault(key, example)
     return {key: (counts[key], first[key]) for key in counts}

@@ -60,17 +60,17 @@ def cursor(database: sqlite3.Connection, stream: str) -> str | None:
     return str(row[0]) if row else None
 
 
+def source(database: sqlite3.Connection) -> str:
+    return str(database.execute("SELECT value FROM property WHERE name = 'source'").fetchone()[0])
+
+
 def person_keys(database: sqlite3.Connection) -> list[str]:
-    question = (
-        "SELECT DISTINCT person FROM resource WHERE person <> '' AND deleted_run IS NULL ORDER BY person"
-    )
+    question = "SELECT DISTINCT person FROM resource WHERE person <> '' AND deleted_run IS NULL ORDER BY person"
     return [str(person) for (person,) in database.execute(question)]
 
 
 def quarantine(database: sqlite3.Connection) -> list[Quarantined]:
-    question = (
-        "SELECT stream, type, id, reason, sha256, body FROM quarantine ORDER BY stream, type, id, sha256"
-    )
+    question = "SELECT stream, type, id, reason, sha256, body FROM quarantine ORDER BY stream, type, id, sha256"
     return [Quarantined(*row) for row in database.execute(question)]
 
 
@@ -84,9 +84,7 @@ def content_hash(database: sqlite3.Connection) -> str:
 
 def changed_at(database: sqlite3.Connection, content_hash: str, run: int | None) -> str:
     """When the run began that made the content this: `run` or the newest, unless one before left it so."""
-    question = (
-        "SELECT content_hash, changed_at FROM run WHERE finished AND run IS NOT ? ORDER BY run DESC LIMIT 1"
-    )
+    question = "SELECT content_hash, changed_at FROM run WHERE finished AND run IS NOT ? ORDER BY run DESC LIMIT 1"
     finished = database.execute(question, (run,)).fetchone()
     if finished and finished[0] == content_hash:
         return str(finished[1])

@@ -86,8 +86,11 @@ CREATE INDEX quarantine_of_resource ON quarantine (type, id);
 """
 
 
-def open_database(path: Path, source: str) -> sqlite3.Connection:
-    """Open the store of `source`, or make it; `StoreError` if the file is not a whole store of it."""
+def open_database(path: Path, source: str | None) -> sqlite3.Connection:
+    """Open the store of `source`, or make it; `StoreError` if the file is not a whole store of it.
+
+    None stands for whatever source the store has; nothing is made then.
+    """
     _prepare_file(path)
     with translated(path):
         database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -110,9 +113,10 @@ def _prepare_file(path: Path) -> None:
         ) from None
 
 
-def _open(database: sqlite3.Connection, path: Path, source: str) -> None:
+def _open(database: sqlite3.Connection, path: Path, source: str | None) -> None:
     """Nothing is changed in a file before it is known to be ours."""
-    _create_if_empty(database, source)
+    if source is not None:
+        _create_if_empty(database, source)
     _check(database, path, source)
     path.chmod(0o600)
     database.execute("PRAGMA journal_mode = WAL")
@@ -130,7 +134,7 @@ def _create_if_empty(database: sqlite3.Connection, source: str) -> None:
     database.execute("COMMIT")
 
 
-def _check(database: sqlite3.Connection, path: Path, source: str) -> None:
+def _check(database: sqlite3.Connection, path: Path, source: str | None) -> None:
     if _number(database, "PRAGMA application_id") != APPLICATION_ID:
         raise StoreError(
             f"{path} is a database of something else, not a landing store.", "Choose another output folder."
@@ -143,7 +147,7 @@ def _check(database: sqlite3.Connection, path: Path, source: str) -> None:
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise _damaged(path)
     stored = database.execute("SELECT value FROM property WHERE name = 'source'").fetchone()
-    if stored is None or stored[0] != source:
+    if stored is None or source not in (None, stored[0]):
         raise StoreError(
             f"The landing store {path} holds the data of another source.",
             "Two sources are never mixed: choose another output folder for this one.",
@@ -178,13 +182,9 @@ def _translation(code: int, path: Path) -> FhirAdapterError | None:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return _damaged(path)
         case sqlite3.SQLITE_FULL:
-            return DiskError(
-                f"There is no space left for the landing store {path}.", "Free some space, run again."
-            )
+            return DiskError(f"There is no space left for the landing store {path}.", "Free some space, run again.")
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return DiskError(
-                f"The landing store {path} cannot be written.", "Check the disk and its permissions."
-            )
+            return DiskError(f"The landing store {path} cannot be written.", "Check the disk and its permissions.")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LockedError(f"The landing store {path} is in use.", "Wait for the other run to end.")
     return None

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from fhir_adapter.errors import StoreError
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.store import reading, writing
@@ -38,6 +39,19 @@ class Store:
         be written.
         """
         return cls(open_database(path, source), path)
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Open the store that an earlier fetch has left, whatever its source; `StoreError` when there is none."""
+        if not path.exists():
+            raise StoreError(f"There is no landing store at {path}.", "Run `fhir-adapter fetch` first.")
+        return cls(open_database(path, None), path)
+
+    @property
+    def source(self) -> str:
+        """The source whose resources these are."""
+        with self._reading() as database:
+            return reading.source(database)
 
     def close(self) -> None:
         with self._lock:

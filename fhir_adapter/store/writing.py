@@ -66,9 +66,7 @@ def finish_stream(
     database.execute(_FINISH_STREAM, (run, stream, announced, complete, reason, unverified))
 
 
-def finish_run(
-    database: sqlite3.Connection, run: int, complete: bool, content_hash: str, changed_at: str
-) -> None:
+def finish_run(database: sqlite3.Connection, run: int, complete: bool, content_hash: str, changed_at: str) -> None:
     database.execute(
         "UPDATE run SET finished = 1, complete = ?, content_hash = ?, changed_at = ? WHERE run = ?",
         (complete, content_hash, changed_at, run),
@@ -96,9 +94,7 @@ def land(
             (run, type, id),
         )
     names = ("received", "stored", "duplicate", "quarantined", "deleted", "conflicts")
-    database.execute(
-        _COUNT, {name: counts[name] for name in names} | {"run": run, "stream": stream, "cursor": cursor}
-    )
+    database.execute(_COUNT, {name: counts[name] for name in names} | {"run": run, "stream": stream, "cursor": cursor})
 
 
 def _set_aside(database: sqlite3.Connection, run: int, stream: str, thing: Quarantined) -> None:
@@ -134,9 +130,7 @@ def _see_again(database: sqlite3.Connection, run: int, record: Record, known: He
     sha256 = database.execute("SELECT sha256 FROM version WHERE seq = ?", (known.seq,)).fetchone()[0]
     stamp = (read_moment(record.last_updated), record.sha256)
     if stamp > (read_moment(known.last_updated), sha256):
-        database.execute(
-            _RESTAMP, (record.last_updated, record.person, record.sha256, record.body, known.seq)
-        )
+        database.execute(_RESTAMP, (record.last_updated, record.person, record.sha256, record.body, known.seq))
 
 
 def _point(database: sqlite3.Connection, type: str, id: str) -> None:

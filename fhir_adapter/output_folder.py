@@ -1,0 +1,165 @@
+"""The output folder: readers see the last whole result or the new one, never something in between.
+
+    out/
+      cohort  analysis  report  publish  run.json      links into .current
+      .current -> .generations/000007                  one atomic swap publishes everything at once
+      .generations/000006  000007                      the last good result stays beside the current one
+      store/  lock                                     the landing store; one run at a time
+
+Everything is written beside, flushed to the disk, and then `.current` is replaced. Folders are 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from fhir_adapter.errors import DiskError, LockedError, UsageError
+
+PARTS = ("cohort", "analysis", "report", "publish", "run.json")
+_KEPT = 2
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
+
+Files = Mapping[str, bytes]
+
+
+class OutputFolder:
+    """One output folder; every method that writes raises `DiskError` when it cannot."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._current = path / ".current"
+        self._generations = path / ".generations"
+
+    @property
+    def store(self) -> Path:
+        return self.path / "store" / "landing.sqlite"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "store" / "delivery.journal"
+
+    def prepare(self) -> None:
+        """Make the folder and check that it can be written, before anything else is done."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"the output {self.path} is not a folder", "name another one with --out")
+        with _disk(self.path):
+            for folder in (self.path, self._generations, self.store.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            probe = self._generations / ".probe"
+            probe.write_bytes(b"")
+            probe.unlink()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one run; `LockedError` when another run holds it."""
+        from filelock import FileLock, Timeout
+
+        self.prepare()
+        lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
+        try:
+            lock.acquire()
+        except Timeout:
+            message = f"another run is working in {self.path}"
+            raise LockedError(message, "wait for it to end, or use another --out") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read(self, name: str) -> bytes | None:
+        """One file of the current result, or None."""
+        try:
+            return (self._current / name).read_bytes()
+        except OSError:
+            return None
+
+    def replace(self, parts: Mapping[str, Files | bytes], without: tuple[str, ...] = ()) -> None:
+        """Publish new parts (`cohort`: its files, `run.json`: its bytes) together; the other parts stay as they are.
+
+        `without` names parts that no longer hold, because what they were made from has changed.
+        """
+        with _disk(self.path):
+            number = self._next_number()
+            beside = self._generations / f"{number:06d}.part"
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir(mode=0o700)
+            for name in PARTS:
+                if name in parts:
+                    _write(beside / name, parts[name])
+                elif name not in without:
+                    _carry_over(self._current / name, beside / name)
+            _flush(beside)
+            generation = self._generations / f"{number:06d}"
+            os.rename(beside, generation)
+            _flush(self._generations)
+            _point(self._current, Path(".generations") / generation.name)
+            for name in PARTS:
+                _point(self.path / name, Path(".current") / name)
+            self._forget_old(number)
+
+    def _next_number(self) -> int:
+        numbers = [int(path.name) for path in self._generations.iterdir() if path.name.isdecimal()]
+        return max(numbers, default=0) + 1
+
+    def _forget_old(self, number: int) -> None:
+        for path in sorted(self._generations.iterdir()):
+            stem = path.name.removesuffix(".part")
+            if stem.isdecimal() and int(stem) <= number - _KEPT:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(path: Path, content: Files | bytes) -> None:
+    if isinstance(content, bytes):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return
+    path.mkdir(mode=0o700)
+    for name in sorted(content):
+        _write(path / name, content[name])
+    _flush(path)
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """The part of the current result, as hard links: files are never changed in place."""
+    if old.is_dir():
+        shutil.copytree(old, new, copy_function=os.link)
+    elif old.exists():
+        os.link(old.resolve(), new)
+
+
+def _point(link: Path, target: Path) -> None:
+    if link.is_symlink() and os.readlink(link) == str(target):
+        return
+    beside = link.with_name(link.name + ".new")
+    beside.unlink(missing_ok=True)
+    os.symlink(target, beside)
+    os.replace(beside, link)
+    _flush(link.parent)
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in _DISK:
+            reason = os.strerror(problem.errno or 0)
+            message = f"the output folder {path} cannot be written: {reason}"
+            raise DiskError(message, "make room or choose another --out; the last good result is untouched") from None
+        raise

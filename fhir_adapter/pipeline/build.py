@@ -1,0 +1,132 @@
+"""From the landing store to the judged cohort: one person at a time, in order of their id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from fhir_adapter.analysis.endpoints import event_times
+from fhir_adapter.cohort.estimate import EventTime, NotInEndpoint
+from fhir_adapter.cohort.flow import FlowRow, flow
+from fhir_adapter.cohort.judgement import Excluded, Judgement
+from fhir_adapter.cohort.study import Study
+from fhir_adapter.fhir.quarantine import Quarantined
+from fhir_adapter.fhir.r4 import Patient, decode
+from fhir_adapter.fhir.record import Record, Unreadable
+from fhir_adapter.mapping.assemble import Assembled, assemble
+from fhir_adapter.mapping.patient import groups, survivors
+from fhir_adapter.mapping.reading import SetAside, Unmapped
+from fhir_adapter.mapping.study import StudyFolder
+from fhir_adapter.publish.cohort_tables import cohort_tables, count_by
+from fhir_adapter.rules.judge import judge
+from fhir_adapter.store import Store
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Everybody, judged: who is in, who left where, what was set aside, and the times to the study's endpoints."""
+
+    study: Study
+    judgements: tuple[Judgement, ...]
+    excluded: tuple[Excluded, ...]
+    flow: tuple[FlowRow, ...]
+    times: tuple[EventTime, ...]
+    contradictions: tuple[NotInEndpoint, ...]
+    set_aside: tuple[SetAside, ...]
+    unmapped: tuple[Unmapped, ...]
+
+    def files(self) -> dict[str, bytes]:
+        """The files of `cohort/` by name."""
+        rejects = count_by(((one.reason, one.type) for one in self.set_aside), (one.source for one in self.set_aside))
+        unmapped = count_by(
+            ((one.table, one.system, one.code, one.text) for one in self.unmapped),
+            (one.source for one in self.unmapped),
+        )
+        return cohort_tables(
+            self.judgements, self.excluded, self.flow, self.contradictions, rejects, unmapped, self.study
+        )
+
+
+def build(store: Store, folder: StudyFolder) -> Cohort:
+    """Map and judge everybody in the store."""
+    return build_from(store.current(), store.quarantine(), folder)
+
+
+def build_from(records: Iterable[Record], quarantined: Sequence[Quarantined], folder: StudyFolder) -> Cohort:
+    """Map and judge everybody among the records. The order of the records does not matter."""
+    by_person: dict[str, list[Record]] = {}
+    for record in records:
+        by_person.setdefault(record.person, []).append(record)
+    patients, unreadable = _patients(by_person)
+    survivor_of = survivors(patients)
+    shared = by_person.pop("", [])
+    reader = folder.reader(shared)
+    judged: list[Judgement | Excluded] = []
+    aside: list[SetAside] = [*unreadable, *_strangers(by_person, survivor_of), *_in_quarantine(quarantined)]
+    unmapped: list[Unmapped] = []
+    for survivor, ids in groups(survivor_of).items():
+        own = (record for one in ids for record in by_person[one])
+        person: Assembled = assemble(survivor, ids, own, reader, folder.study.roles.car_t)
+        aside += person.set_aside
+        unmapped += person.unmapped
+        if person.subject:
+            judged.append(judge(person.subject, folder.study))
+    included = tuple(one for one in judged if isinstance(one, Judgement))
+    excluded = tuple(one for one in judged if isinstance(one, Excluded))
+    timed = [event_times(one, folder.study) for one in included]
+    return Cohort(
+        study=folder.study,
+        judgements=included,
+        excluded=excluded,
+        flow=_flow(survivor_of, unreadable, quarantined, excluded),
+        times=tuple(time for times, _ in timed for time in times),
+        contradictions=tuple(one for _, left in timed for one in left),
+        set_aside=tuple(sorted(aside)),
+        unmapped=tuple(sorted(unmapped)),
+    )
+
+
+def _patients(by_person: dict[str, list[Record]]) -> tuple[dict[str, Patient], list[SetAside]]:
+    """Every Patient by id, and those that cannot be read."""
+    found: dict[str, Patient] = {}
+    unreadable: list[SetAside] = []
+    for record in (record for records in by_person.values() for record in records if record.type == "Patient"):
+        try:
+            resource = decode(record.body)
+        except Unreadable as problem:
+            unreadable.append(SetAside(problem.reason, record.type, record.source))
+            continue
+        if isinstance(resource, Patient):
+            found[record.id] = resource
+    return found, unreadable
+
+
+def _strangers(by_person: dict[str, list[Record]], survivor_of: dict[str, str]) -> Iterator[SetAside]:
+    """Resources about somebody whose Patient is not among the data, or whose links form a circle."""
+    for person, records in by_person.items():
+        if person and person not in survivor_of:
+            yield from (SetAside("patient-not-among-the-data", one.type, one.source) for one in records)
+        elif person and not survivor_of[person]:
+            yield from (SetAside("patient-links-unusable", one.type, one.source) for one in records)
+
+
+def _in_quarantine(quarantined: Sequence[Quarantined]) -> Iterator[SetAside]:
+    for one in quarantined:
+        yield SetAside(f"quarantined: {one.reason}", one.type or "unknown", f"{one.type}/{one.id}" if one.id else "")
+
+
+def _flow(
+    survivor_of: dict[str, str],
+    unreadable: list[SetAside],
+    quarantined: Sequence[Quarantined],
+    excluded: Sequence[Excluded],
+) -> tuple[FlowRow, ...]:
+    """The attrition, from every Patient resource that was received."""
+    set_aside = len({one.id for one in quarantined if one.type == "Patient"} - set(survivor_of)) + len(unreadable)
+    exits = Counter((one.exit.step, one.exit.reason) for one in excluded)
+    exits["person", "patient_unusable"] = set_aside + sum(1 for survivor in survivor_of.values() if not survivor)
+    exits["person", "merged_into_another"] = sum(
+        1 for one, survivor in survivor_of.items() if survivor and one != survivor
+    )
+    return flow(len(survivor_of) + set_aside, {key: count for key, count in exits.items() if count})

@@ -1,0 +1,169 @@
+"""From a server or a folder into the landing store: every page through the gate, every stream in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fhir_adapter.ehr.capability import fetch_capability
+from fhir_adapter.ehr.folder import read_pages, scan
+from fhir_adapter.ehr.page import Page
+from fhir_adapter.ehr.plan import StreamPlan, plan
+from fhir_adapter.ehr.search import fetch_stream
+from fhir_adapter.ehr.transport import Transport
+from fhir_adapter.errors import IncompleteError, UsageError
+from fhir_adapter.fhir.quarantine import Quarantined, set_aside
+from fhir_adapter.fhir.r4 import READ_TYPES
+from fhir_adapter.fhir.record import Record
+from fhir_adapter.fhir.validate import check
+from fhir_adapter.settings import Settings
+from fhir_adapter.store import Store, StreamLedger
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One fetch: the ledger of its streams. A type that the server does not offer is a stream that says so."""
+
+    run: int
+    ledger: tuple[StreamLedger, ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(stream.complete and stream.balances for stream in self.ledger)
+
+    def require_complete(self) -> None:
+        """`IncompleteError` naming the streams that did not reconcile."""
+        broken = [stream for stream in self.ledger if not (stream.complete and stream.balances)]
+        if broken:
+            named = "; ".join(f"{stream.stream}: {stream.reason or 'the ledger does not balance'}" for stream in broken)
+            raise IncompleteError(
+                f"{len(broken)} of {len(self.ledger)} streams are incomplete ({named})",
+                "nothing was published and the last good results stay; run the same command again",
+            )
+
+
+@contextmanager
+def connected(base_url: str, settings: Settings) -> Iterator[Transport]:
+    """A transport to a server with this site's limits."""
+    with Transport(
+        base_url,
+        timeout_s=settings.timeout_s,
+        deadline_s=settings.deadline_s,
+        max_tries=settings.max_tries,
+        max_connections=settings.concurrency,
+        ca_file=settings.ca_file,
+        aliases=settings.base_url_aliases,
+    ) as transport:
+        yield transport
+
+
+def fetch(settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
+    """Fetch everything the study reads. Data already landed stay, whatever happens later."""
+    if settings.folder:
+        return _fetch_folder(settings, store, started_at, say)
+    with connected(settings.server, settings) as transport:
+        return _fetch_server(transport, settings, store, started_at, say)
+
+
+def plan_streams(transport: Transport, settings: Settings) -> list[StreamPlan]:
+    """How each resource type of this server will be fetched."""
+    return plan(fetch_capability(transport), READ_TYPES, _listed_patients(settings))
+
+
+def _fetch_server(transport: Transport, settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
+    streams = plan_streams(transport, settings)
+    offered = [stream for stream in streams if stream.how != "unsupported"]
+    if not any(stream.type == "Patient" for stream in offered):
+        raise UsageError("this server offers no Patient resources", "without patients there is nothing to build")
+    run = store.begin_run(started_at)
+    landing = _Landing(store, run, say, frozenset(stream.type for stream in offered))
+    for stream in streams:
+        if stream not in offered:
+            store.finish_stream(run, stream.type, announced=None, complete=True, unverified=True, reason=stream.reason)
+    first = [stream for stream in offered if stream.type == "Patient"]
+    for stream in first:
+        landing.land(stream.type, _pages(transport, stream, settings))
+    # Whoever refuses a search over a whole type is asked for each patient.
+    people = sorted(landing.patients)
+    rest = [stream if stream.people else stream.for_people(people) for stream in offered if stream not in first]
+    with ThreadPoolExecutor(settings.concurrency) as pool:
+        waiting = [pool.submit(landing.land, stream.type, _pages(transport, stream, settings)) for stream in rest]
+        for one in waiting:
+            one.result()
+    return landing.finish()
+
+
+def _fetch_folder(settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
+    files = list(scan(settings.folder)) if settings.folder else []
+    run = store.begin_run(started_at)
+    landing = _Landing(store, run, say, frozenset(READ_TYPES))
+    for file in files:
+        landing.land(file.name, read_pages(file))
+    return landing.finish()
+
+
+def _pages(transport: Transport, stream: StreamPlan, settings: Settings) -> Iterator[Page]:
+    return fetch_stream(transport, stream, settings.page_size, settings.max_pages)
+
+
+def _listed_patients(settings: Settings) -> Sequence[str]:
+    """The Patient ids of the list that the settings name: one a line."""
+    if settings.patients is None:
+        return ()
+    try:
+        lines = settings.patients.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"the list of patients {settings.patients} cannot be read", "one Patient id a line") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+class _Landing:
+    """Lands the pages of many streams in one run of the store."""
+
+    def __init__(self, store: Store, run: int, say: Say, offered: frozenset[str]) -> None:
+        self._store, self._run, self._say, self._offered = store, run, say, offered
+        self._seen: dict[str, set[str]] = {type: set() for type in READ_TYPES}
+
+    @property
+    def patients(self) -> set[str]:
+        return self._seen["Patient"]
+
+    def land(self, stream: str, pages: Iterable[Page]) -> None:
+        """Land one stream to its end; what is missing is written into the ledger, not raised."""
+        announced: int | None = None
+        try:
+            for page in pages:
+                announced = page.announced
+                self._land_page(stream, page)
+        except IncompleteError as problem:
+            self._store.finish_stream(self._run, stream, announced=announced, complete=False, reason=problem.message)
+            self._say(f"{stream}: incomplete")
+            return
+        self._store.finish_stream(self._run, stream, announced=announced, complete=True, unverified=announced is None)
+
+    def _land_page(self, stream: str, page: Page) -> None:
+        records: list[Record] = []
+        quarantined: list[Quarantined] = [*page.quarantined]
+        for record in page.records:
+            if record.type not in READ_TYPES:
+                continue
+            self._seen[record.type].add(record.id)
+            verdict = check(record)
+            if verdict.accepted:
+                records.append(record)
+            else:
+                quarantined.append(set_aside(stream, record.body, verdict.reason, type=record.type, id=record.id))
+        self._store.land(self._run, stream, records, quarantined)
+
+    def finish(self) -> Fetched:
+        """Mark what a complete fetch did not show any more as deleted, and close the run."""
+        complete = all(one.complete and one.balances for one in self._store.ledger(self._run))
+        if complete:
+            for type in sorted(self._offered):
+                self._store.sweep(self._run, type, self._seen[type])
+        self._store.finish_run(self._run, complete=complete)
+        return Fetched(self._run, tuple(self._store.ledger(self._run)))

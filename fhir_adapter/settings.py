@@ -1,0 +1,133 @@
+"""This site: which server or folder, which study, where the results go.
+
+Keys equal the long flags. A flag wins over the environment (`FHIR_ADAPTER__KEY`, `FHIR_ADAPTER__SET__KEY`), the
+environment over the TOML file, the file over the default.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from fhir_adapter.errors import UsageError
+
+PREFIX = "FHIR_ADAPTER__"
+
+
+def _text(value: object) -> object:
+    """Parameters may be written as TOML values; rules read them as text, like `--set KEY=VALUE`."""
+    if isinstance(value, Mapping):
+        return {key: _one(inner) for key, inner in value.items()}
+    return value
+
+
+def _one(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_one, value)) if isinstance(value, list) else str(value)
+
+
+class Settings(BaseSettings):
+    """Settings of one site. Exactly one of `server` and `folder` says where the records are."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    server: str = ""
+    folder: Path | None = None
+    study: str = "bsab-cart-dlbcl"
+    set: Annotated[dict[str, str], BeforeValidator(_text)] = {}
+    out: Path = Path("out")
+    patients: Path | None = None
+    publish: bool = True
+    publish_to: str = ""
+    page_size: Annotated[int, Field(ge=1, le=10_000)] = 200
+    max_pages: Annotated[int, Field(ge=1)] = 100_000
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    deadline_s: Annotated[float, Field(gt=0)] = 600.0
+    max_tries: Annotated[int, Field(ge=1, le=20)] = 6
+    ca_file: Path | None = None
+    base_url_aliases: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The name of the source in the landing store."""
+        return f"folder:{self.folder.resolve()}" if self.folder else self.server.rstrip("/")
+
+    @property
+    def destination(self) -> str:
+        """The server that gets the MeasureReports; empty when they are only written to files."""
+        return (self.publish_to or self.server) if self.publish else ""
+
+
+class _File(TomlConfigSettingsSource):
+    """The TOML file; a key may be spelled like its flag, with hyphens."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        return {key.replace("-", "_"): value for key, value in super()._read_file(file_path).items()}
+
+
+def read_settings(config: Path | None, flags: Mapping[str, Any], *, need_source: bool = True) -> Settings:
+    """Settings from flags, environment, file and defaults; `UsageError` names the key that is wrong."""
+
+    class Sourced(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            stronger = (init_settings, env_settings)
+            return (*stronger, _File(settings_cls, config)) if config else stronger
+
+    if config and not config.is_file():
+        raise UsageError(f"the configuration file {config} cannot be read", "check the path given with --config")
+    given = {key: value for key, value in flags.items() if value is not None and value not in ((), {})}
+    # A way in that is given by a flag replaces the other one given in a weaker place.
+    if "server" in given or "folder" in given:
+        given = {"server": "", "folder": None, **given}
+    try:
+        settings = Sourced(**given)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{config} is not valid TOML: {problem}", "correct the line it names") from None
+    except (ValidationError, SettingsError) as problem:
+        raise _explained(problem, config) from None
+    if need_source and bool(settings.server) == bool(settings.folder):
+        both = "both a server and a folder are" if settings.server else "neither a server nor a folder is"
+        raise UsageError(f"{both} given", "name one: --server URL or --folder PATH (or the same key in the TOML file)")
+    return settings
+
+
+def _explained(problem: ValidationError | SettingsError, config: Path | None) -> UsageError:
+    if isinstance(problem, SettingsError):
+        return UsageError("a setting in the environment cannot be read", f"see the variables that begin with {PREFIX}")
+    first = problem.errors(include_url=False, include_input=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        close = get_close_matches(key, Settings.model_fields, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else "keys: " + ", ".join(Settings.model_fields)
+        return UsageError(f"{config}: `{key}` is not a setting", hint)
+    return UsageError(f"the setting `{key}` cannot be used: {first['msg']}", _where(key, config))
+
+
+def _where(key: str, config: Path | None) -> str:
+    flag = "--" + key.replace("_", "-")
+    return f"it is set by {flag}, by {PREFIX}{key.upper()} or in {config or 'the TOML file'}"

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fhir_adapter.fhir.record import Record, read_record
 from fhir_adapter.store import Store
+from fhir_adapter.store.newest import Held, newest
 
 SOURCE = "https://ehr.invalid/fhir"
 DAYS = ["", *(f"2026-01-0{day}T00:00:00Z" for day in range(1, 5)), "2026-01-03T01:00:00+02:00", "no date"]
@@ -85,6 +86,30 @@ def test_a_second_run_that_brings_the_same_changes_nothing(received: list[Record
             seen.append((list(store.current()), store.content_hash(), store.changed_at()))
         assert seen[0] == seen[1]
         assert store.ledger(run)[0].duplicate == len(received)
+
+
+versions = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2", "x", ""]),
+        st.sampled_from([DAYS[1], DAYS[1], DAYS[2], ""]),
+        st.sampled_from([1, 2]),
+        st.sampled_from("abc"),
+    ),
+    min_size=1,
+    max_size=5,
+    unique=True,
+)
+
+
+@settings(max_examples=400)
+@given(versions, st.randoms(use_true_random=False))
+def test_which_version_is_the_newest_does_not_depend_on_the_order_they_are_looked_at(
+    versions: list[tuple[str, str, int, str]], chance: random.Random
+) -> None:
+    held = [Held(seq, *version, person="") for seq, version in enumerate(versions)]
+    shuffled = chance.sample(held, len(held))
+
+    assert newest(shuffled) == newest(held)
 
 
 class LandingStore(RuleBasedStateMachine):

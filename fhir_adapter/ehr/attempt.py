@@ -34,7 +34,7 @@ class Reach(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Limits:
     """The limits of one attempt: seconds per wait, bytes and ratio of the body, bytes per second."""
 
     timeout_s: float
@@ -67,7 +67,7 @@ class Received:
 
 
 def send(
-    client: httpx.Client, request: httpx.Request, policy: UrlPolicy, limits: Attempt, seconds: float
+    client: httpx.Client, request: httpx.Request, policy: UrlPolicy, limits: Limits, seconds: float
 ) -> Received | Failure:
     """Make one attempt of at most `seconds`. A refusal raises, a hope for next time is a `Failure`."""
     try:
@@ -89,7 +89,7 @@ def send(
     raise ForeignUrl(f"The server redirected more than {_MAX_REDIRECTS} times.")
 
 
-def _exchange(client: httpx.Client, request: httpx.Request, limits: Attempt) -> Received | Failure:
+def _exchange(client: httpx.Client, request: httpx.Request, limits: Limits) -> Received | Failure:
     response = client.send(request, stream=True)
     try:
         status, headers = (
@@ -104,7 +104,7 @@ def _exchange(client: httpx.Client, request: httpx.Request, limits: Attempt) -> 
         response.close()
 
 
-def _read_body(response: httpx.Response, limits: Attempt) -> bytes:
+def _read_body(response: httpx.Response, limits: Limits) -> bytes:
     if response.status_code == httpx.codes.NO_CONTENT or response.headers.get("content-length") == "0":
         return b""
     encoding = response.headers.get("content-encoding", "")
@@ -144,7 +144,7 @@ def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) 
 def _issue_codes(response: httpx.Response) -> tuple[str, ...]:
     """The OperationOutcome issue codes of an error answer, if its body can be had at all."""
     try:
-        limits = Attempt(10.0, _ERROR_BODY_BYTES, 1000.0, 0.0)
+        limits = Limits(10.0, _ERROR_BODY_BYTES, 1000.0, 0.0)
         return codes_of(read_issues(_read_body(response, limits)))
     except (httpx.HTTPError, Broken, Oversized):
         return ()

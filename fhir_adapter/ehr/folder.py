@@ -29,7 +29,7 @@ _CUT = (EOFError, zlib.error, gzip.BadGzipFile)
 _COUNTED = "Files are counted in the order of their paths."
 PAGE_RESOURCES = 1_000
 MAX_RESOURCE_BYTES = 20 << 20
-MAX_JSON_BYTES = 1 << 30
+MAX_JSON_BYTES = 1 << 29
 
 
 class FolderFile(msgspec.Struct, frozen=True):

@@ -6,11 +6,13 @@ Parsers reject a whole document for one bad byte. Here one bad element can be cu
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _BOM = b"\xef\xbb\xbf"
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]', re.DOTALL)
+# A quote by itself is a string without an end. It must be a token too, or every quote in it would be tried
+# again.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\],]', re.DOTALL)
 _BLANK = b" \t\r\n"
-_OPEN, _CLOSE = b"{[", b"}]"
 
 
 class NotWhole(ValueError):
@@ -27,11 +29,19 @@ def looks_like_markup(text: bytes) -> bool:
     return without_bom(text[:1024]).lstrip(_BLANK).startswith(b"<")
 
 
+def _tokens(text: bytes, start: int = 0) -> Iterator[re.Match[bytes]]:
+    """Strings, brackets and commas, one after the other."""
+    for token in _TOKEN.finditer(text, start):
+        if token.group() == b'"':
+            raise NotWhole
+        yield token
+
+
 def split_elements(text: bytes, start: int) -> tuple[list[bytes], int]:
     """The elements of the array whose bracket is at `start`, as written, and the position after it."""
     elements: list[bytes] = []
     depth, begin = 0, start + 1
-    for token in _TOKEN.finditer(text, start):
+    for token in _tokens(text, start):
         mark = token.group()
         if mark in (b"{", b"["):
             depth += 1
@@ -54,8 +64,7 @@ def cut_out_array(text: bytes, name: str) -> tuple[bytes, list[bytes]]:
     """
     key = f'"{name}"'.encode()
     depth, last = 0, b""
-    tokens = _TOKEN.finditer(text)
-    for token in tokens:
+    for token in _tokens(text):
         mark = token.group()
         if depth == 1 and mark == b"[" and last == key:
             elements, end = split_elements(text, token.start())
@@ -71,7 +80,7 @@ def cut_out_array(text: bytes, name: str) -> tuple[bytes, list[bytes]]:
 
 
 def _is_balanced(text: bytes, depth: int) -> bool:
-    for token in _TOKEN.finditer(text):
+    for token in _tokens(text):
         mark = token.group()
         depth += 1 if mark in (b"{", b"[") else -1 if mark in (b"}", b"]") else 0
     return depth == 0

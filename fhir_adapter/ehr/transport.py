@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 
-from fhir_adapter.ehr.attempt import Attempt, Failure, Reach, explain, send
+from fhir_adapter.ehr.attempt import Failure, Limits, Reach, explain, send
 from fhir_adapter.ehr.deadline import DeadlineTransport
 from fhir_adapter.ehr.failures import Exhausted, Unconfirmed
 from fhir_adapter.ehr.retry import Backoff
@@ -78,7 +78,7 @@ class Transport:
         self._deadline_s, self._max_tries = deadline_s, max_tries
         self._sleep, self._backoff = sleep, backoff or Backoff()
         self._reached = False
-        self._attempt = Attempt(timeout_s, max_body_bytes, max_ratio, min_rate)
+        self._limits = Limits(timeout_s, max_body_bytes, max_ratio, min_rate)
         self._client = httpx.Client(
             auth=auth,
             headers=_HEADERS,
@@ -163,7 +163,7 @@ class Transport:
         return self._client.build_request(method, url, headers=dict(headers or {}), content=body)
 
     def _once(self, request: httpx.Request, patience: _Patience) -> Answer | Failure:
-        received = send(self._client, request, self.policy, self._attempt, patience.left_s)
+        received = send(self._client, request, self.policy, self._limits, patience.left_s)
         if isinstance(received, Failure):
             self._reached = self._reached or received.reach is Reach.SENT
             return received

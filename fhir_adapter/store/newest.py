@@ -30,12 +30,15 @@ def newest(versions: Sequence[Held]) -> Held:
     """The newest of at least one version."""
     if len(versions) == 1:
         return versions[0]
-    moments = {held.seq: read_moment(held.last_updated) for held in versions}
-    if all(is_number(held.version) for held in versions):
-        return max(versions, key=lambda held: (int(held.version), moments[held.seq], held.run, held.content))
-    if _NEVER not in moments.values():
-        return max(versions, key=lambda held: (moments[held.seq], held.run, held.content))
-    return max(versions, key=lambda held: (held.run, held.content))
+    numbered = all(is_number(held.version) for held in versions)
+    stamped = all(read_moment(held.last_updated) > _NEVER for held in versions)
+
+    def rank(held: Held) -> tuple[int, datetime, int, str, str]:
+        number = int(held.version) if numbered else 0
+        moment = read_moment(held.last_updated) if numbered or stamped else _NEVER
+        return number, moment, held.run, held.content, held.version
+
+    return max(versions, key=rank)
 
 
 def is_number(version: str) -> bool:

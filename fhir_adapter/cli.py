@@ -109,7 +109,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("out/demo")) -> None:
-    """Run the whole job on invented patients against a FHIR server of its own, and compare with the published study."""
+    """Run the whole job on invented patients against a FHIR server of its own; compare with the published study."""
     from fhir_adapter.pipeline.demo import demo as show
 
     compared = show(out, _now(), _say)

@@ -39,17 +39,13 @@ class Finding(Frozen, Generic[V]):
     parameters: Mapping[str, Json] = {}
 
 
-def step(says: str, event: Event | None = None, *, value: str = "", unit: str = "", parameter: str = "") -> Step:
-    """A step that rests on `event` (its day and source are taken over) or on a parameter."""
+def step(
+    says: str, event: Event | None = None, *, value: str = "", unit: str = "", parameter: str = "", source: str = ""
+) -> Step:
+    """A step that rests on `event` (its day and source are taken over), on another `source`, or on a parameter."""
     day = event.on.iso if event and event.on else ""
-    return Step(
-        says=says,
-        date=day,
-        value=value,
-        unit=unit,
-        parameter=parameter,
-        source=str(event.source) if event else "",
-    )
+    known = str(event.source) if event else source
+    return Step(says=says, date=day, value=value, unit=unit, parameter=parameter, source=known)
 
 
 def rests_on(*groups: Event | Source | Sequence[Event | None] | None) -> tuple[str, ...]:
@@ -96,16 +92,20 @@ class Exposure(Frozen):
 
 
 class Exposures(Frozen):
-    """The BsAb exposures in order of their last dose; `last_day` is the last dose of any of them, as an interval."""
+    """The BsAb exposures in order of their last dose; `last_dose` is the last dose of any of them, as an interval."""
 
     exposures: tuple[Exposure, ...]
     last_dose: PartialDate
+    last_source: str = ""
     same_day_as_apheresis: bool = False
     bridging: bool = False
 
 
 class Index(Frozen):
-    """The anchors of a person's time line; apheresis may be unknown (collected elsewhere)."""
+    """The anchors of a person's time line; apheresis may be unknown (collected elsewhere).
+
+    `sources` names the record of each anchor by its field.
+    """
 
     infusion: PartialDate
     product: str
@@ -116,6 +116,7 @@ class Index(Frozen):
     next_therapy: PartialDate | None
     next_therapy_kind: str = ""
     allogeneic_hct: PartialDate | None = None
+    sources: Mapping[str, str] = {}
 
 
 class Failure(Frozen):

@@ -48,6 +48,7 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
     value = Exposures(
         exposures=by_agent,
         last_dose=last,
+        last_source=str(final.source),
         same_day_as_apheresis=last.latest == limit.earliest,
         bridging=bool(bridging),
     )

@@ -50,6 +50,17 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         next_therapy=therapy,
         next_therapy_kind=kind,
         allogeneic_hct=when(allo[0]) if allo else None,
+        sources={
+            name: str(event.source)
+            for name, event in (
+                ("infusion", chosen[0]),
+                ("apheresis", collected[0] if collected else None),
+                ("lymphodepletion", depletion[0] if depletion else None),
+                ("next_therapy", therapy_event),
+                ("allogeneic_hct", allo[0] if allo else None),
+            )
+            if event
+        },
     )
     where = f"collected on {apheresis.iso}" if apheresis else "no successful collection is recorded"
     return Finding(

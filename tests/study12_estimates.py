@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Agent, MeasureFamily, Parameters, Roles, Study
 
 MEASURES = Path(__file__).parents[1] / "mappings" / "bsab-cart-dlbcl" / "measures"
@@ -31,24 +31,19 @@ CUT = date(2025, 8, 1)
 START = date(2023, 7, 17)
 
 
-@dataclass(frozen=True)
-class Row:
-    step: str
-    reason: str
-    n_in: int
-    n_out: int
-    n_left: int
+def row(step: str, reason: str, n_in: int, n_out: int, n_left: int) -> FlowRow:
+    return FlowRow(step=step, reason=reason, n_in=n_in, n_out=n_out, n_left=n_left)
 
 
 FLOW = (
-    Row("person", "", 60, 0, 60),
-    Row("diagnosis", "other_disease", 60, 20, 30),
-    Row("diagnosis", "no_diagnosis", 60, 10, 30),
-    Row("bsab", "no_bsab", 30, 10, 20),
-    Row("car_t", "no_car_t", 20, 5, 15),
-    Row("bsab_before_apheresis", "no_bsab_before_apheresis", 15, 3, 12),
-    Row("failure", "", 12, 0, 12),
-    Row("assessable", "", 12, 0, 12),
+    row("person", "", 60, 0, 60),
+    row("diagnosis", "no_diagnosis", 60, 10, 50),
+    row("diagnosis", "other_disease", 50, 20, 30),
+    row("bsab", "no_bsab", 30, 10, 20),
+    row("car_t", "no_car_t", 20, 5, 15),
+    row("bsab_before_apheresis", "no_bsab_before_apheresis", 15, 3, 12),
+    row("failure", "", 12, 0, 12),
+    row("assessable", "", 12, 0, 12),
 )
 
 

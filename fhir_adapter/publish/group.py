@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.errors import StudyError
 from fhir_adapter.publish import identity, statistic
 from fhir_adapter.publish.codes import MEASURE_POPULATION, MEASURE_SCORING
@@ -14,21 +15,6 @@ from fhir_adapter.publish.documents import Resource
 STEP = "attrition."
 COHORT_SIZE = "baseline.n"
 GROUP_SCORING = "http://hl7.org/fhir/us/cqfmeasures/StructureDefinition/cqfm-scoring"
-
-
-class FlowRow(Protocol):
-    """One row of `cohort/flow.csv`: how many people left at `step` for `reason` (empty: nobody left)."""
-
-    @property
-    def step(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def n_in(self) -> int: ...
-    @property
-    def n_out(self) -> int: ...
-    @property
-    def n_left(self) -> int: ...
 
 
 def estimate_id(group: Mapping[str, Any], family: str) -> str:

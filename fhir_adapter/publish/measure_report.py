@@ -13,10 +13,11 @@ from datetime import date
 
 from fhir_adapter.analysis import wording
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import MeasureFamily, Study
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.documents import Document, Resource, document
-from fhir_adapter.publish.group import FlowRow, estimate_id, report_group, scoring
+from fhir_adapter.publish.group import estimate_id, report_group, scoring
 from fhir_adapter.publish.narrative import narrative
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 
+from fhir_adapter.analysis.baseline import antigens
 from fhir_adapter.analysis.rounding import plain
 from fhir_adapter.cohort.study import Parameters, Study
 
@@ -39,7 +39,7 @@ def definitions(study: Study) -> tuple[tuple[str, str], ...]:
         ("Progression-free survival", _progression(settings)),
         ("Month", f"{settings.month_days} days."),
         ("Intervals", _intervals(settings)),
-        ("CRS and ICANS", f"Worst grade by {settings.crs_scale} and {settings.icans_scale}, {_window(settings)}."),
+        ("CRS and ICANS", f"Worst grade, {_window(settings)}. {scales(study)}."),
         (
             "Laboratory toxicity",
             f"Worst grade by CTCAE {settings.ctcae_version}, {_window(settings)}, by the limits "
@@ -47,10 +47,16 @@ def definitions(study: Study) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Not known",
-            "The records do not say, or leave it open. Nobody counts as free of an event for want of a record.",
+            "The records do not say, or leave it open. These people are never counted as events.",
         ),
         ("Not reached", "The curve has not fallen to one half; longer follow-up may show the median."),
     )
+
+
+def scales(study: Study) -> str:
+    """By which scales CRS and ICANS were graded."""
+    crs, icans = (study.display(scale) for scale in (study.parameters.crs_scale, study.parameters.icans_scale))
+    return f"CRS and ICANS by {crs}" if crs == icans else f"CRS by {crs}, ICANS by {icans}"
 
 
 def in_force(parameters: Parameters) -> tuple[tuple[str, str], ...]:
@@ -59,15 +65,17 @@ def in_force(parameters: Parameters) -> tuple[tuple[str, str], ...]:
 
 
 def _cohort(study: Study) -> str:
-    diseases, antibodies = (_listed(study, role) for role in (study.roles.disease, study.roles.bsab))
+    diseases = " or ".join(sorted(_within(study.display(code)) for code in study.roles.disease))
+    targets = " or ".join(sorted({antigens(study.targets(code)) for code in study.roles.bsab}))
     return (
-        f"People with {diseases}, given a bispecific antibody ({antibodies}) that failed, and CAR-T after it; "
-        f"infused at least {study.parameters.assessable_after_days} days before the data cut."
+        f"People with {diseases or 'the disease of the study'}, given a bispecific antibody ({targets}) that failed, "
+        f"and CAR-T after it; infused at least {study.parameters.assessable_after_days} days before the data cut."
     )
 
 
-def _listed(study: Study, codes: Iterable[str]) -> str:
-    return ", ".join(sorted(study.display(code) for code in codes)) or "a disease of the study"
+def _within(name: str) -> str:
+    """A name inside a sentence: the first letter small, unless the word begins with an abbreviation."""
+    return name if name[1:2].isupper() else f"{name[:1].lower()}{name[1:]}"
 
 
 def _failure(settings: Parameters) -> str:

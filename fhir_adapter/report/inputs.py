@@ -38,21 +38,6 @@ class Curve(Protocol):
     def at_risk(self, day: float) -> int: ...
 
 
-class FlowRow(Protocol):
-    """People who left the attrition at `step` for `reason` (empty: nobody left there)."""
-
-    @property
-    def step(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def n_in(self) -> int: ...
-    @property
-    def n_out(self) -> int: ...
-    @property
-    def n_left(self) -> int: ...
-
-
 class LedgerRow(Protocol):
     """What one stream announced and what became of it."""
 

@@ -11,11 +11,12 @@ from markupsafe import Markup
 from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.estimates import remarks
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.report import tables
-from fhir_adapter.report.definitions import definitions, in_force
+from fhir_adapter.report.definitions import definitions, in_force, scales
 from fhir_adapter.report.figures import inline, survival_png, survival_svg
-from fhir_adapter.report.inputs import Curve, FlowRow, LedgerRow, RunFacts
+from fhir_adapter.report.inputs import Curve, LedgerRow, RunFacts
 
 ENDPOINTS = ("PFS", "OS")
 _HEADLINES = ("baseline.n", "followup.median", "response.orr", "response.cr", "pfs.12m", "os.12m")
@@ -70,7 +71,7 @@ def _page(
         incomplete=[row.stream for row in ledger if not row.complete],
         ledger=tables.ledger(ledger),
         attrition=tables.attrition(flow, study),
-        baseline=tables.statistics(of("baseline"), study),
+        baseline=tables.baseline(of("baseline"), study),
         before=tables.statistics(of("failure", "washout", "vein_to_vein"), study),
         response=tables.statistics(of("response"), study),
         duration=tables.survival(of("dor"), study),
@@ -79,6 +80,7 @@ def _page(
         figures={endpoint: Markup(inline(svg)) for endpoint, svg in figures.items()},  # noqa: S704
         survival={endpoint: tables.survival(of(endpoint.lower()), study) for endpoint in figures},
         toxicity=tables.toxicity(of("crs", "icans", "toxicity"), digits),
+        scales=scales(study),
         definitions=definitions(study),
         parameters=in_force(study.parameters),
         notes=[*notes, *_notes(estimates, facts, digits)],
@@ -93,7 +95,8 @@ def _headlines(estimates: Iterable[Estimate], digits: int) -> Iterator[tuple[str
     for name in _HEADLINES:
         if estimate := by_id.get(name):
             between = wording.interval(estimate, digits)
-            beside = f"{wording.level(estimate)} CI {between}" if between else wording.span(estimate, digits)
+            around = wording.span(estimate, digits)
+            beside = f"{wording.level(estimate)} CI {between}" if between else around and f"range {around}"
             yield estimate.label, wording.result(estimate, digits), beside
 
 
@@ -115,7 +118,7 @@ def _notes(estimates: Sequence[Estimate], facts: RunFacts, digits: int) -> Itera
         if followed is not None and followed < one.timepoint_months:
             yield (
                 f"{one.label}: half of the people were followed for less than {one.timepoint_months} months. The "
-                f"estimate rests on {one.events or 0} events, and {one.at_risk or 0} people were still at risk."
+                f"estimate rests on few: events {one.events or 0}, people still at risk {one.at_risk or 0}."
             )
     if facts.contradictions:
         yield (

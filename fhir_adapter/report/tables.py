@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.rounding import plain
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.report.inputs import FlowRow, LedgerRow
+from fhir_adapter.report.inputs import LedgerRow
 
 DASH = "–"
 STEPS = {
@@ -22,6 +23,8 @@ STEPS = {
     "assessable": "who were assessable at the data cut: the cohort",
 }
 REASONS = {
+    "merged_into_another": "merged into another record",
+    "patient_unusable": "Patient resource that cannot be used",
     "other_disease": "another disease",
     "no_diagnosis": "no diagnosis of the disease",
     "no_bsab": "no bispecific antibody",
@@ -33,6 +36,7 @@ REASONS = {
     "not_yet_assessable": "infused too shortly before the data cut",
 }
 _FAULT = "These numbers do not add up. This is a fault: please report it."
+_PRODUCTS = ("baseline.bsab.", "baseline.bsab_agent.", "baseline.car_t.")
 _LEDGER = ("received", "stored", "duplicate", "quarantined", "deleted")
 
 
@@ -92,6 +96,14 @@ def statistics(estimates: Iterable[Estimate], study: Study) -> Table:
     return Table(("Statistic", "Value", "People", _interval(study), "Range", "Not known"), rows)
 
 
+def baseline(estimates: Sequence[Estimate], study: Study) -> Table:
+    """The baseline statistics; products that nobody received are left out, and the note says so."""
+    given = [one for one in estimates if one.numerator != 0 or not one.id.startswith(_PRODUCTS)]
+    known = "Shares are of people whose value is known; the others are counted under “not known”."
+    note = f"{known} Products that nobody received are not shown." if len(given) < len(estimates) else known
+    return replace(statistics(given, study), note=note)
+
+
 def survival(estimates: Iterable[Estimate], study: Study) -> Table:
     """Time-to-event estimates: value, interval, and what they rest on."""
     digits = study.parameters.digits
@@ -139,6 +151,8 @@ def _rate(estimate: Estimate | None, digits: int) -> str:
     share = wording.result(estimate, digits)
     if estimate.not_estimable:
         return share
+    if 0 < (estimate.denominator or 0) <= estimate.missing:
+        return "not known"  # 0 of 12, when nobody was assessed, would be read as "none"
     around = wording.interval(estimate, digits)
     return " ".join(part for part in (wording.fraction(estimate), share, around and f"({around})") if part)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
-from study12_estimates import CUT, FLOW, ORDER, START, Row, estimates, measures, of_nobody, share, study
+from study12_estimates import CUT, FLOW, ORDER, START, estimates, measures, of_nobody, row, share, study
 
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.errors import StudyError
 from fhir_adapter.publish.documents import Document
@@ -24,7 +25,7 @@ UCUM = "http://unitsofmeasure.org"
 
 
 def built(
-    found: tuple[Estimate, ...] | None = None, asked: Study | None = None, flow: tuple[Row, ...] = FLOW
+    found: tuple[Estimate, ...] | None = None, asked: Study | None = None, flow: tuple[FlowRow, ...] = FLOW
 ) -> tuple[Document, ...]:
     found = estimates() if found is None else found
     return build_reports(found, asked or study(), flow=flow, period_start=START, period_end=CUT)
@@ -277,7 +278,7 @@ def test_the_narrative_says_what_the_numbers_say() -> None:
 
 
 def test_an_empty_cohort_has_all_reports_and_each_says_that_nothing_can_be_estimated() -> None:
-    empty = tuple(Row(row.step, "", 0, 0, 0) for row in FLOW)
+    empty = tuple(row(one.step, "", 0, 0, 0) for one in FLOW)
     found = reports(built(of_nobody(), flow=empty))
     assert list(found) == list(ORDER)
     part = group(found["response"], "response.cr")

@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from study12_estimates import FLOW, Row, estimates, of_nobody, study
+from study12_estimates import FLOW, estimates, of_nobody, row, share, study
 
 from fhir_adapter.analysis.survival import Curve, kaplan_meier
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.report.figures import survival_svg
 from fhir_adapter.report.inputs import RunFacts
 from fhir_adapter.report.page import render
@@ -145,7 +146,7 @@ def test_every_person_of_the_attrition_is_accounted_for() -> None:
     found = rows(text, "Who is in the cohort")
     assert found["with the disease of the study"] == [
         "60",
-        "another disease: 20; no diagnosis of the disease: 10",
+        "no diagnosis of the disease: 10; another disease: 20",
         "30",
     ]
     assert found["who were assessable at the data cut: the cohort"][-1] == "12"
@@ -155,11 +156,11 @@ def test_every_person_of_the_attrition_is_accounted_for() -> None:
 @pytest.mark.parametrize(
     "flow",
     [
-        (Row("person", "", 10, 0, 10), Row("diagnosis", "other_disease", 10, 3, 6)),
-        (Row("person", "", 10, 0, 10), Row("diagnosis", "other_disease", 9, 3, 6)),
+        (row("person", "", 10, 0, 10), row("diagnosis", "other_disease", 10, 3, 6)),
+        (row("person", "", 10, 0, 10), row("diagnosis", "other_disease", 9, 3, 6)),
     ],
 )
-def test_an_attrition_that_does_not_add_up_is_called_a_fault(flow: Sequence[Row]) -> None:
+def test_an_attrition_that_does_not_add_up_is_called_a_fault(flow: Sequence[FlowRow]) -> None:
     text = page(flow=flow)
     assert "These numbers do not add up." in text
     assert "Every person is accounted for." not in text
@@ -188,6 +189,21 @@ def test_toxicities_are_one_row_per_term_and_name_the_ctcae_version() -> None:
     assert "CTCAE 6.0" in page(study=study(parameters={"ctcae_version": "6.0"}))
 
 
+def test_a_term_that_nobody_was_assessed_for_is_not_known_and_not_zero() -> None:
+    nobody = share("toxicity.anemia.grade3", "toxicity", "Anemia", 0, 12, 0, 0.2646, missing=12)
+    found = tuple(nobody if one.id == nobody.id else one for one in estimates())
+    assert rows(page(estimates=found), "Toxicity")["Anemia"][1] == "not known"
+
+
+def test_a_product_that_nobody_received_is_left_out_and_that_is_said() -> None:
+    said = "Products that nobody received are not shown."
+    assert said not in page()
+    nobody = share("baseline.bsab_agent.glofitamab", "baseline", "Glofitamab", 0, 12, 0, 0.2646)
+    text = page(estimates=tuple(nobody if one.id == nobody.id else one for one in estimates()))
+    assert "Glofitamab" not in rows(text, "Baseline")
+    assert said in text
+
+
 def test_pfs_above_os_is_explained_as_no_error() -> None:
     assert "PFS at 12 months is above OS. This is not an error" in page()
     assert "This is not an error" not in page(estimates=replaced("os.12m", value=0.7))
@@ -195,7 +211,8 @@ def test_pfs_above_os_is_explained_as_no_error() -> None:
 
 def test_a_follow_up_shorter_than_the_time_point_is_said_with_what_the_estimate_rests_on() -> None:
     text = page()
-    said = "OS at 12 months: half of the people were followed for less than 12 months. The estimate rests on 3 events"
+    half = "OS at 12 months: half of the people were followed for less than 12 months."
+    said = f"{half} The estimate rests on few: events 3, people still at risk 2."
     assert said in text
     assert said not in page(estimates=replaced("followup.median", value=12.5))
 
@@ -247,7 +264,7 @@ def test_every_choice_of_parameters_has_a_definition(rule: str, endpoint: dict[s
 
 
 def test_an_empty_cohort_still_makes_a_page_that_says_so() -> None:
-    flow = tuple(Row(row.step, "", 0, 0, 0) for row in FLOW)
+    flow = tuple(row(one.step, "", 0, 0, 0) for one in FLOW)
     files = rendered(estimates=of_nobody(), curves={}, flow=flow, ledger=())
     text = files["index.html"].decode("utf-8")
     assert rows(text, "Baseline")["People in the cohort"][0] == "0"
@@ -288,7 +305,7 @@ def test_hostile_texts_are_shown_and_never_run() -> None:
     text = page(
         study=study(title=HOSTILE, site=HOSTILE, id=HOSTILE),
         estimates=replaced("baseline.male", label=HOSTILE, not_estimable=HOSTILE),
-        flow=(Row(HOSTILE, HOSTILE, 1, 1, 0),),
+        flow=(row(HOSTILE, HOSTILE, 1, 1, 0),),
         notes=[HOSTILE],
         ledger=(Stream(HOSTILE, 1, 1, 1, complete=False, reason=HOSTILE),),
         facts=RunFacts(HOSTILE, HOSTILE, HOSTILE, HOSTILE),

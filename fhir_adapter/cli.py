@@ -133,9 +133,9 @@ def run(
     publish_to: PublishTo = None,
 ) -> None:
     """Fetch, build, analyse, report and publish, in this order."""
+    settings = _settings(config, True, _given(locals()))
     from fhir_adapter.pipeline import run as run_all
 
-    settings = _settings(config, True, _given(locals()))
     _print_results(settings, run_all(settings, _now(), _say))
 
 
@@ -149,9 +149,10 @@ def fetch(
     page_size: PageSize = None,
 ) -> None:
     """Bring the landing store up to date with the server or folder."""
+    settings = _settings(config, True, _given(locals()))
     from fhir_adapter.pipeline import fetch_only
 
-    fetched = fetch_only(_settings(config, True, _given(locals())), _now(), _say)
+    fetched = fetch_only(settings, _now(), _say)
     _print_ledger(fetched.ledger)
 
 
@@ -222,9 +223,9 @@ def explain(
 @app.command()
 def check(config: Config = None, server: Server = None, patients: Patients = None) -> None:
     """Connect to a server and say how each resource type will be fetched, and what will not work."""
+    settings = _settings(config, True, _given(locals()))
     from fhir_adapter.pipeline.fetch import connected, plan_streams
 
-    settings = _settings(config, True, _given(locals()))
     if settings.folder:
         raise UsageError("`check` is for servers", "name one with --server")
     with connected(settings.server, settings) as transport:
@@ -235,10 +236,10 @@ def check(config: Config = None, server: Server = None, patients: Patients = Non
 @app.command()
 def status(config: Config = None, out: Out = None) -> None:
     """Show the last fetch: what each stream announced, received and stored."""
+    settings = _settings(config, False, _given(locals()))
     from fhir_adapter.output_folder import OutputFolder
     from fhir_adapter.store import Store
 
-    settings = _settings(config, False, _given(locals()))
     with Store.reopen(OutputFolder(settings.out).store) as store:
         last, complete = store.last_run(), store.last_complete_run()
         if last is None:

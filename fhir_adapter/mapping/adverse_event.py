@@ -54,7 +54,7 @@ def _grade(resource: AdverseEvent, graded: CodeableConcept | None, reader: Reade
     text = resource.event.text if resource.event else ""
     scales = reader.terms["grading-scale"]
     scale = scales.translate(graded).code or scales.translate_text(text).code or ""
-    if reader.terms["negation"].translate_text(text).code:
+    if reader.terms["negation"].translate_text(text).code == "absent":
         return 0, 0, scale
     found = reader.terms["grade"].translate(graded).code if graded else None
     found = found or reader.terms["grade"].translate(resource.event).code

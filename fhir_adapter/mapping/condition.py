@@ -53,11 +53,9 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
             yield Staging(on=recorded or onset, source=place, flags=flags, stage=int(found.code), evidence="condition")
     for site in resource.bodySite:
         place = source_of(record, "bodySite")
-        where, unmapped = reader.translate("body-site", site, place)
-        yield from unmapped
-        if where.code and where.code != "none":
-            extranodal = is_extranodal(reader, where.code)
-            yield DiseaseSite(on=recorded or onset, source=place, site=where.code, extranodal=extranodal)
+        for where in sorted(reader.terms["body-site"].every(site) - {"none"}):
+            extranodal = is_extranodal(reader, where)
+            yield DiseaseSite(on=recorded or onset, source=place, site=where, extranodal=extranodal)
 
 
 def is_extranodal(reader: Reader, site: str) -> bool:

@@ -25,6 +25,8 @@ from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.condition import is_extranodal
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
+NO_SITE = "none"
+_LOOKS_ALIKE = "other"  # measurements whose names resemble ours and that the study's tables know not to be ours
 _NOT_A_RESULT = {"entered-in-error", "cancelled", "registered", "unknown"}
 _PRELIMINARY = "preliminary"
 _COMPARATORS = {"", "<", "<=", ">", ">="}
@@ -70,7 +72,9 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
     for number, part in enumerate(resource.component):
         found = reader.terms["observation"].translate(part.code)
         known.append((found.code, part, f"component[{number}].value[x]", found.flags))
-    used = [(name, result, element, extra) for name, result, element, extra in known if name]
+    used = [
+        (name, result, element, extra) for name, result, element, extra in known if name not in (None, _LOOKS_ALIKE)
+    ]
     if not used:
         yield from unmapped
         yield set_aside(record, "observation-ambiguous" if code.ambiguous else "observation-not-in-study")
@@ -150,14 +154,15 @@ def _site(_: str, result: Result, resource: Observation, place: _Place) -> Itera
     if isinstance(result, Observation) and result.valueBoolean is False:
         yield place.aside("site-not-involved")
         return
-    found, unmapped = place.reader.translate("body-site", concept, place.source)
-    yield from unmapped
-    if found.code is None:
+    named = place.reader.terms["body-site"].every(concept)
+    if not named:
+        _, unmapped = place.reader.translate("body-site", concept, place.source)
+        yield from unmapped
         yield place.aside("site-not-read")
-        return
-    flags = (*place.flags, *found.flags)
-    extranodal = is_extranodal(place.reader, found.code)
-    yield DiseaseSite(on=place.on, source=place.source, flags=flags, site=found.code, extranodal=extranodal)
+    # "none" beside a site belongs to something else that the text says.
+    for site in sorted(named - {NO_SITE} or named):
+        extranodal = is_extranodal(place.reader, site)
+        yield DiseaseSite(on=place.on, source=place.source, flags=place.flags, site=site, extranodal=extranodal)
 
 
 def _response(_: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
@@ -179,7 +184,7 @@ def _graded_event(name: str, result: Result, __: Observation, place: _Place) -> 
     concept = _concept(result)
     if grade is not None:
         bounds = (grade, grade)
-    elif concept and place.reader.terms["negation"].translate(concept).code:
+    elif concept and place.reader.terms["negation"].translate(concept).code == "absent":
         bounds = (0, 0)
     elif concept and (found := place.reader.terms["grade"].translate(concept)).code:
         bounds = (int(found.code), int(found.code))
@@ -200,6 +205,9 @@ def _graded_event(name: str, result: Result, __: Observation, place: _Place) -> 
 
 
 def _lab(name: str, result: Result, resource: Observation, place: _Place) -> Iterator[Said]:
+    if name not in place.reader.units.analytes:
+        yield place.aside("observation-not-used")
+        return
     quantity = result.valueQuantity or _written_number(result, resource)
     if quantity is None or quantity.value is None:
         yield place.aside("lab-without-number")

@@ -76,6 +76,12 @@ class ConceptMap:
             return Translation(None, by="text", ambiguous=True)
         return Translation(next(iter(texts)), by="text") if texts else NOTHING
 
+    def every(self, concept: CodeableConcept | None) -> frozenset[str]:
+        """All study codes a concept names, for answers that may list several (sites of disease)."""
+        if concept is None:
+            return frozenset()
+        return self._by_code(concept) or self.in_text(concept.text, *(coding.display for coding in concept.coding))
+
     def translate_text(self, text: str) -> Translation:
         """The study code of a free text, by phrases only."""
         return self.translate(CodeableConcept(text=text))

@@ -45,6 +45,7 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         )
     last = _last(doses, certain, limit)
     by_agent = _by_agent(certain, study, limit)
+    final = max(certain, key=lambda dose: (_end(dose, limit), dose.source.reference))
     value = Exposures(
         exposures=by_agent,
         last_dose=last,
@@ -53,12 +54,12 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         bridging=bool(bridging),
     )
     names = ", ".join(f"{study.display(one.agent)} ({'x'.join(one.targets)})" for one in by_agent)
-    final = max(certain, key=lambda dose: (_end(dose, limit), dose.source.reference))
     steps = [
         *(
             step(
                 f"{one.doses} doses of {study.display(one.agent)}, {one.first.iso} to {one.last.iso}",
-                value=one.agent,
+                min((dose for dose in certain if dose.agent == one.agent), key=when),
+                value=str(one.doses),
             )
             for one in by_agent
         ),

@@ -38,6 +38,7 @@ def lines(subject: Subject, study: Study, index: Index) -> Finding[Lines]:
     steps = tuple(
         step(
             f"line {line.number}: {_names(line, study)} from {line.first.iso} to {line.last.iso}",
+            _first_of(line, given),
             value=str(line.number),
         )
         for line in found

@@ -164,7 +164,7 @@ def _elevated(observable: str, subject: Subject, study: Study, index: Index) -> 
         sentence=f"{term}: {verdict}; highest {_number(worst)} {worst.unit} against its upper limit ({limit}).",
         steps=(_worst_step(worst),),
         sources=rests_on(worst),
-        parameters=study.parameters.named(*_PARAMETERS),
+        parameters=study.parameters.named("ae_window_days", "ae_end"),
     )
 
 
@@ -208,7 +208,7 @@ def _documented(term: str, subject: Subject, study: Study, index: Index) -> Find
             *(step(f"{name} on {when(one).iso} lies outside the window", one) for one in outside),
         ),
         sources=rests_on([one for one, _ in counted]),
-        parameters=study.parameters.named(*_PARAMETERS),
+        parameters=study.parameters.named(f"{term}_scale", "ae_window_days", "ae_end"),
     )
 
 

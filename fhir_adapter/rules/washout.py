@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from fhir_adapter.cohort.finding import Exposures, Finding, Index, Span, step
 from fhir_adapter.cohort.study import Study
+from fhir_adapter.fhir.dates import PartialDate
 
 
 def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -> Finding[Span]:
     """Days from the last BsAb dose to the index apheresis (or to the infusion, by parameter), as an interval."""
     parameters = study.parameters.named("washout_to")
-    sources = tuple(dict.fromkeys((*exposure.sources[-1:], *index.sources)))
-    end = None
-    if index.value:
-        to_infusion = study.parameters.washout_to == "infusion"
-        end = index.value.infusion if to_infusion else index.value.apheresis
+    anchor = "infusion" if study.parameters.washout_to == "infusion" else "apheresis"
+    end: PartialDate | None = getattr(index.value, anchor, None)
+    end_source = index.value.sources.get(anchor, "") if index.value else ""
+    last_source = exposure.value.last_source if exposure.value else ""
+    sources = tuple(source for source in (last_source, end_source) if source)
     if end is None or exposure.value is None:
         missing = "the day of the collection" if end is None else "the last dose"
         return Finding(
@@ -44,9 +45,9 @@ def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -
         value=span,
         sentence=f"From the last dose ({last.iso}) to {_end_name(study)} ({end.iso}) are {length}.",
         steps=(
-            step(f"last BsAb dose on {last.iso}", value=last.iso),
-            step(f"{_end_name(study)} on {end.iso}", value=end.iso, parameter="washout_to"),
-            step("difference of calendar days", value=length),
+            step(f"last BsAb dose on {last.iso}", value=last.iso, source=last_source),
+            step(f"{_end_name(study)} on {end.iso}", value=end.iso, parameter="washout_to", source=end_source),
+            step("difference of calendar days", value=length, unit="d"),
         ),
         sources=sources,
         parameters=parameters,

@@ -156,7 +156,7 @@ def _site(_: str, result: Result, resource: Observation, place: _Place) -> Itera
         return
     named = place.reader.terms["body-site"].every(concept)
     if not named:
-        _, unmapped = place.reader.translate("body-site", concept, place.source)
+        _unknown, unmapped = place.reader.translate("body-site", concept, place.source)
         yield from unmapped
         yield place.aside("site-not-read")
     # "none" beside a site belongs to something else that the text says.

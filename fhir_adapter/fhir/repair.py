@@ -43,7 +43,10 @@ class Repair:
     def mend(self, errors: Sequence[Mapping[str, Any]]) -> None:
         """Take up what a model found wrong, each with `loc`, `type` and `msg` (whose text names elements only)."""
         for error in errors:
-            self._mend(tuple(error["loc"]), str(error["type"]), str(error["msg"]))
+            place, kind = tuple(error["loc"]), str(error["type"])
+            if kind == "model_validation_format":  # the last step is no element: it says "root"
+                place = place[:-1]
+            self._mend(place, kind, str(error["msg"]))
 
     def _mend(self, place: Place, kind: str, message: str) -> None:
         holder, value = self._at(place[:-1]), self._at(place)
@@ -56,7 +59,7 @@ class Repair:
             self._refuse("more-than-one-value", place)
         elif kind.endswith("missing"):
             self._refuse("missing-element", place)
-        elif isinstance(value, str):
+        elif isinstance(value, str) and kind != "json_invalid":  # text where an object belongs
             self._mend_text(place, value, kind, message)
         else:
             self._refuse("wrong-json-type", place)

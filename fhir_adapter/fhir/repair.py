@@ -76,12 +76,12 @@ class Repair:
 
     def _mend_text(self, place: Place, value: str, kind: str, message: str) -> None:
         is_date = "date" in kind or "Date" in message or "Instant" in message or "Time" in message
-        if is_date and (self._type, *place) == _BIRTH_DATE:
+        if (self._type, *place) == _BIRTH_DATE:
             self._set(place, "2000-01-01")
             self._keep("invalid-date", place)
         elif is_date:
             self._mend_time(place, value)
-        elif kind == "string_pattern_mismatch" and place != ("id",):
+        elif kind == "string_pattern_mismatch":
             self._set(place, "x")
             self._keep("malformed-text", place)
         else:

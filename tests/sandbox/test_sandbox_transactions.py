@@ -74,6 +74,18 @@ def test_a_conditional_reference_finds_its_target(fhir: Fhir) -> None:
     assert fhir.get("Observation/o").json()["subject"]["reference"] == "Patient/p9"
 
 
+def test_a_conditional_reference_finds_what_the_same_transaction_creates(fhir: Fhir) -> None:
+    answer = send(
+        fhir,
+        entry("PUT", "Observation/o", observation("Patient?identifier=9", id="o")),
+        entry("POST", "Patient", patient(identifier=[{"value": "9"}])),
+    )
+    [created] = fhir.ids("Patient")
+
+    assert statuses(answer) == ["201", "201"]
+    assert fhir.get("Observation/o").json()["subject"]["reference"] == f"Patient/{created}"
+
+
 BAD = [
     entry("PUT", "Observation/x", observation("urn:uuid:nowhere", id="x")),
     entry("PUT", "Observation/x", observation("Patient?identifier=nobody", id="x")),

@@ -270,11 +270,14 @@ def test_a_certificate_for_another_host_is_refused_and_named(tmp_path: Path) -> 
         transport.get("x")
 
 
-def test_a_proxy_named_by_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_and_passwords_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("default login user password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with fault_server(sends(answer(BODY))) as server, reach(server.base_url) as transport:
         assert transport.get("x").body == BODY
+        assert b"authorization" not in server.requests[0].lower()
 
 
 def test_a_reset_is_a_reset() -> None:

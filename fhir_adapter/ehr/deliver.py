@@ -59,7 +59,7 @@ def deliver(
     """
     for document in documents:
         _check_possible(capability, document)
-    return _Work(transport, capability, Journal(journal)).done(documents, provenance)
+    return _Work(transport, capability, Journal(journal, transport.base_url)).done(documents, provenance)
 
 
 def _check_possible(capability: Capability, document: Document) -> None:
@@ -92,7 +92,7 @@ class _Work:
         owed = self._journal.read_owed()
         new = [document for document in changed if not any(one.covers(document) for one in owed)]
         if new and self._takes_provenance():
-            owed.append(owed_for(with_own_id(make_provenance(new)), new))
+            owed.append(owed_for(self._transport.base_url, with_own_id(make_provenance(new)), new))
         provenances = [one.provenance for one in owed]
         self._bring([*changed, *self._differing(provenances)], owed)
         self._journal.close()

@@ -17,8 +17,9 @@ from fhir_adapter.fhir.canonical import content_sha256
 
 
 class Owed(msgspec.Struct, frozen=True):
-    """A Provenance to be written, and what the documents it is about said: a hash for each `Type/id`."""
+    """A Provenance to be written to `server`, and what its documents said: a hash for each `Type/id`."""
 
+    server: str
     provenance: dict[str, object]
     documents: dict[str, str]
 
@@ -27,9 +28,9 @@ class Owed(msgspec.Struct, frozen=True):
         return self.documents.get(key_of(document)) == content_sha256(spelled(document))
 
 
-def owed_for(provenance: Document, documents: list[Document]) -> Owed:
+def owed_for(server: str, provenance: Document, documents: list[Document]) -> Owed:
     """`Owed` for a Provenance about `documents`."""
-    return Owed(dict(provenance), {key_of(d): content_sha256(spelled(d)) for d in documents})
+    return Owed(server, dict(provenance), {key_of(d): content_sha256(spelled(d)) for d in documents})
 
 
 _decoder = msgspec.json.Decoder(list[Owed])
@@ -37,13 +38,16 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Journal:
-    """One small file; without a path it forgets with the process."""
+    """One small file; without a path it forgets with the process. What is owed to other servers stays in it."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, server: str) -> None:
+        self._path, self._server = path, server
 
     def read_owed(self) -> list[Owed]:
         """What was written down by an earlier run that did not come to its end."""
+        return [one for one in self._read() if one.server == self._server]
+
+    def _read(self) -> list[Owed]:
         if self._path is None or not self._path.exists():
             return []
         try:
@@ -58,6 +62,7 @@ class Journal:
         """Replace what is written down; the old or the new is there, whatever happens."""
         if self._path is None:
             return
+        owed = [*(one for one in self._read() if one.server != self._server), *owed]
         beside = self._path.with_name(f"{self._path.name}.tmp")
         try:
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -69,6 +74,10 @@ class Journal:
             raise DiskError(f"The delivery journal cannot be written ({type(error).__name__}).") from None
 
     def close(self) -> None:
-        """Nothing is owed any more."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        """Nothing is owed to this server any more."""
+        if self._path is None or not self._path.exists():
+            return
+        if all(one.server == self._server for one in self._read()):
+            self._path.unlink()
+        else:
+            self.write_owed([])

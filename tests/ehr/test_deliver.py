@@ -463,10 +463,27 @@ def test_killed_between_two_writes_the_next_run_writes_the_rest_and_one_provenan
 
 def test_a_journal_that_was_damaged_is_not_believed(tmp_path: Path) -> None:
     journal = tmp_path / "delivery.json"
-    for content in (b"", b"{", b"[1, 2]", b'{"a": 1}', b'[{"provenance": {}, "documents": {}}]'):
+    for content in (
+        b"",
+        b"{",
+        b"[1, 2]",
+        b'{"a": 1}',
+        b'[{"server": "https://ehr.example/fhir", "provenance": {}, "documents": {}}]',
+    ):
         journal.write_bytes(content)
         server: Any = FakeFhir(transactions=False)
         assert len(run(server, journal=journal).provenance) == 1
+
+
+def test_what_is_owed_to_another_server_is_neither_sent_here_nor_forgotten(tmp_path: Path) -> None:
+    journal = tmp_path / "delivery.json"
+    owed = {"resourceType": "Provenance", "id": "p-1", "target": [{"reference": "Measure/m-pfs"}]}
+    elsewhere = [{"server": "https://other.example/fhir", "provenance": owed, "documents": {}}]
+    journal.write_text(json.dumps(elsewhere))
+    server = FakeFhir(transactions=False)
+    run(server, journal=journal)
+    assert "Provenance/p-1" not in server.history
+    assert json.loads(journal.read_text()) == elsewhere
 
 
 def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:

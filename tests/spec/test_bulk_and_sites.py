@@ -104,3 +104,16 @@ def test_none_written_down_is_0_sites_and_nothing_written_down_is_not_known() ->
 @pytest.mark.parametrize(("day", "expected"), [("2024-01-22", ("lung",)), ("2024-01-21", None), ("2024-03-05", None)])
 def test_sites_follow_the_window_of_the_imaging(day: str, expected: tuple[str, ...] | None) -> None:
     assert organs(f"{day} | disease in lung") == expected
+
+
+def test_a_site_that_may_lie_outside_the_window_leaves_the_number_open() -> None:
+    found = sites_of(patient(_INDEX + "2024-02-20 | disease in bone\n2024-01 | disease in liver"))
+    assert found.verdict == "undetermined"
+    assert found.value is not None
+    assert (found.value.count.lowest, found.value.count.highest) == (1, 2)
+
+
+def test_another_lesion_of_a_known_organ_changes_nothing() -> None:
+    found = sites_of(patient(_INDEX + "2024-02-20 | disease in bone\n2024-01 | disease in bone"))
+    assert found.value is not None
+    assert found.value.count.settled == 1

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from fhir_adapter.settings import Settings
     from fhir_adapter.store import StreamLedger
 
-EXIT_CODES = """
-Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 authentication or authorisation, 4 server not ready (what was
-fetched is saved), 5 incomplete data (nothing published), 6 another run holds the output folder, 7 disk, 130/143 signals.
-"""
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 authentication or authorisation, 4 server not ready (what "
+    "was fetched is saved), 5 incomplete data (nothing published), 6 another run holds the output folder, 7 disk, "
+    "130/143 signals."
+)
 
 app = typer.Typer(
     name="fhir-adapter",

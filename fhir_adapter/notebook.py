@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING
 
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.cohort.finding import AnyFinding
-from fhir_adapter.cohort.judgement import Excluded, Judgement
 from fhir_adapter.errors import UsageError
 from fhir_adapter.mapping.study import StudyFolder, read_study
 from fhir_adapter.output_folder import OutputFolder
-from fhir_adapter.pipeline.build import build as build_cohort
 from fhir_adapter.pipeline.build import Cohort
+from fhir_adapter.pipeline.build import build as build_cohort
 from fhir_adapter.pipeline.fetch import fetch
 from fhir_adapter.publish.analysis_tables import analysis_files
-from fhir_adapter.publish.cohort_tables import eligibility
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
@@ -100,12 +98,10 @@ class CohortFrames:
 
     def findings(self, subject_id: str) -> tuple[AnyFinding, ...]:
         """Every finding about one person; `KeyError` when nobody has this id."""
-        everyone: list[Judgement | Excluded] = [*self.cohort.judgements, *self.cohort.excluded]
-        for one in everyone:
-            if subject_id in one.subject.patient_ids:
-                told = one.findings() if isinstance(one, Judgement) else one.findings
-                return (eligibility(one), *told)
-        raise KeyError("no such person")
+        found = self.cohort.findings_of(subject_id)
+        if found is None:
+            raise KeyError("no such person")
+        return found[1]
 
     def _table(self, name: str) -> pd.DataFrame:
         return _read(self._files[name])

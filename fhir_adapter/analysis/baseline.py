@@ -66,7 +66,7 @@ def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
 
 def _disease(people: Judgements, study: Study) -> Iterator[Estimate]:
     over = study.parameters.ipi_extranodal_over
-    organs = [len(person.sites.value.organs) if person.sites.value else None for person in people]
+    organs = [person.sites.value.count.settled if person.sites.value else None for person in people]
     yield _share(
         "baseline.extranodal_2_or_more",
         f"{over + 1} or more extranodal sites",

@@ -43,29 +43,32 @@ def proportion(
     missing: int = 0,
     population: str = "infused",
     parameters: dict[str, Json] | None = None,
+    assessed: bool = True,
 ) -> Estimate:
     """`part` of `of` people. `figure` is id, endpoint and label; `missing` counts people with no known value.
 
     Whether the missing are inside the denominator is the caller's statement: baseline values leave them out,
-    outcomes and toxicities after the infusion keep everybody who was infused (`clinical.md` §1.5, §5.45).
+    outcomes and toxicities after the infusion keep everybody who was infused (`clinical.md` §1.5, §5.45). Where
+    nobody at all was `assessed`, nothing is known: that is not a share of zero.
     """
     settings = study.parameters
     interval = {"clopper_pearson": clopper_pearson, "wilson": wilson}[settings.proportion_ci]
-    low, high = interval(part, of, settings.ci_level) if of else (None, None)
+    known = of > 0 and assessed
+    low, high = interval(part, of, settings.ci_level) if known else (None, None)
     return Estimate(
         id=figure[0],
         endpoint=figure[1],
         label=figure[2],
         population=population,
         method=settings.proportion_ci.replace("_", "-"),
-        value=part / of if of else None,
-        ci_level=settings.ci_level if of else None,
+        value=part / of if known else None,
+        ci_level=settings.ci_level if known else None,
         ci_low=low,
         ci_high=high,
         n=of,
         numerator=part,
         denominator=of,
-        not_estimable="" if of else "nobody with a known value" if missing else "nobody in the population",
+        not_estimable="" if known else "nobody with a known value" if missing else "nobody in the population",
         missing=missing,
         parameters=parameters or study.parameters.named("data_cut"),
     )

@@ -66,6 +66,7 @@ def _elevations(people: Judgements, study: Study) -> Iterator[Estimate]:
             len(people),
             study,
             missing=answers.count(None),
+            assessed=any(answer is not None for answer in answers),
             parameters=study.parameters.named(*_WINDOW),
         )
 
@@ -88,6 +89,7 @@ def _rates(
             study,
             missing=len(grades) - len(known) + undetermined,
             parameters={**parameters, "undetermined": undetermined},
+            assessed=bool(known),
         )
 
 

@@ -97,6 +97,7 @@ class Exposures(Frozen):
     exposures: tuple[Exposure, ...]
     last_dose: PartialDate
     last_source: str = ""
+    unsure_sources: tuple[str, ...] = ()
     same_day_as_apheresis: bool = False
     bridging: bool = False
 
@@ -162,9 +163,14 @@ class Bulk(Frozen):
 
 
 class Sites(Frozen):
-    """Extranodal organs with disease at baseline."""
+    """Extranodal organs with disease at baseline; `perhaps` are those whose record may lie outside the window."""
 
     organs: tuple[str, ...]
+    perhaps: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> Range:
+        return Range(lowest=len(self.organs), highest=len(self.organs) + len(self.perhaps))
 
 
 class Response(Frozen):

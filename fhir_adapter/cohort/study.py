@@ -85,10 +85,12 @@ class Parameters(Frozen):
     ldh_window_days: Days = 28
     ecog_window_days: Days = 42
     imaging_window_days: Days = 42
+    imaging_gap_days: Days = 7
     bulky_mm: Annotated[Decimal, Field(gt=0)] = Decimal(75)
     bulky_inclusive: bool = False
     # response
     ir_policy: Literal["nonevent_until_confirmed", "as_pd", "as_sd"] = "nonevent_until_confirmed"
+    ir_confirm_days: Days = 84
     first_planned_assessment_day: Days = 14
     bor_end: Literal["first_pd_or_new_therapy", "first_pd"] = "first_pd_or_new_therapy"
     orr_denominator: Literal["infused", "evaluable"] = "infused"

@@ -56,9 +56,10 @@ def _grade(resource: AdverseEvent, graded: CodeableConcept | None, reader: Reade
     scale = scales.translate(graded).code or scales.translate_text(text).code or ""
     if reader.terms["negation"].translate_text(text).code == "absent":
         return 0, 0, scale
-    found = reader.terms["grade"].translate(graded).code if graded else None
-    found = found or reader.terms["grade"].translate(resource.event).code
-    return (int(found), int(found), scale) if found else (1, 5, scale)
+    named = reader.terms["grade"].every(graded) or reader.terms["grade"].every(resource.event)
+    # "grade 2-3": the worst counts.
+    worst = max(map(int, named), default=None)
+    return (1, 5, scale) if worst is None else (worst, worst, scale)
 
 
 def _grade_concept(extensions: tuple[Extension, ...]) -> CodeableConcept | None:

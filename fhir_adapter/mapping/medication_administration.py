@@ -38,12 +38,11 @@ def map_administration(
     if agent.code is None:
         yield set_aside(record, "medication-ambiguous" if agent.ambiguous else "medication-not-in-study")
         return
-    if started is None:
-        yield set_aside(record, "no-usable-date")
-        return
     label = concept.text or next((coding.display for coding in concept.coding if coding.display), agent.code)
     if agent.code in car_t:
-        if perhaps:
+        if started is None:
+            yield set_aside(record, "no-usable-date")
+        elif perhaps:
             yield set_aside(record, "infusion-perhaps-not-given")
         else:
             yield Infusion(on=started, source=source, product=agent.code, label=label, flags=agent.flags)
@@ -52,7 +51,7 @@ def map_administration(
     yield Dose(
         on=started,
         source=source,
-        flags=agent.flags,
+        flags=agent.flags if started else (*agent.flags, "undated"),
         agent=agent.code,
         label=label,
         ended=ended,

@@ -25,37 +25,33 @@ def sex_of(resource: Patient) -> Sex:
     return _SEXES.get(resource.gender, "unknown")
 
 
-class LinkCycle(ValueError):
-    """Patients replace each other in a circle: nobody can say who survives."""
-
-
 def survivors(patients: Mapping[str, Patient]) -> dict[str, str]:
     """The surviving Patient id of every Patient id, following `replaced-by` and `replaces` links.
 
-    A Patient replaced by one that is not among the data keeps its own id. Ids whose links form a circle map to an
-    empty string: nobody can say who survives.
+    Ids whose links form a circle, or lead to a Patient that is not among the data, map to an empty string: nobody can
+    say who survives.
     """
     successor: dict[str, str] = {}
     for patient, links in ((key, found.link) for key, found in patients.items()):
         for link in links:
             other = patient_id(link.other.reference)
-            if other not in patients or other == patient:
+            if other == patient:
                 continue
             if link.type == "replaced-by":
                 successor[patient] = other
-            elif link.type == "replaces":
-                successor[other] = patient
-    return {patient: _last(patient, successor) for patient in patients}
+            elif link.type == "replaces" and other in patients:
+                successor.setdefault(other, patient)
+    return {patient: _last(patient, successor, patients) for patient in patients}
 
 
-def _last(patient: str, successor: Mapping[str, str]) -> str:
+def _last(patient: str, successor: Mapping[str, str], patients: Mapping[str, Patient]) -> str:
     seen = {patient}
     while patient in successor:
         patient = successor[patient]
         if patient in seen:
             return ""
         seen.add(patient)
-    return patient
+    return patient if patient in patients else ""
 
 
 def groups(survivor_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
 
-from fhir_adapter.analysis.estimates import estimate, remarks
+from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.analysis.survival import curve
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.ehr.deliver import Delivery
@@ -117,7 +117,7 @@ def _report(
     from fhir_adapter.report.page import render
 
     curves = {endpoint: curve(cohort.times, endpoint, cohort.study) for endpoint in ("PFS", "OS")}
-    notes = [*remarks(estimates), *(stream.reason for stream in ledger if stream.complete and stream.reason)]
+    notes = [stream.reason for stream in ledger if stream.complete and stream.reason]
     facts = RunFacts(
         software=publish.SOFTWARE,
         source=store.source,

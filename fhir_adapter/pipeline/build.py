@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from fhir_adapter.analysis.endpoint_findings import endpoint_findings
 from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.cohort.estimate import EventTime, NotInEndpoint
+from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.flow import FlowRow, flow
 from fhir_adapter.cohort.judgement import Excluded, Judgement
 from fhir_adapter.cohort.study import Study
@@ -18,7 +21,7 @@ from fhir_adapter.mapping.assemble import Assembled, assemble
 from fhir_adapter.mapping.patient import groups, survivors
 from fhir_adapter.mapping.reading import SetAside, Unmapped
 from fhir_adapter.mapping.study import StudyFolder
-from fhir_adapter.publish.cohort_tables import cohort_tables, count_by
+from fhir_adapter.publish.cohort_tables import cohort_tables, count_by, eligibility
 from fhir_adapter.rules.judge import judge
 from fhir_adapter.store import Store
 
@@ -36,6 +39,40 @@ class Cohort:
     set_aside: tuple[SetAside, ...]
     unmapped: tuple[Unmapped, ...]
 
+    @cached_property
+    def _everyone(self) -> dict[str, Judgement | Excluded]:
+        """Everybody by subject id, in order of the ids."""
+        everyone: list[Judgement | Excluded] = [*self.judgements, *self.excluded]
+        return {one.subject.subject_id: one for one in sorted(everyone, key=lambda one: one.subject.subject_id)}
+
+    @cached_property
+    def _endpoints(self) -> dict[str, tuple[list[EventTime], list[NotInEndpoint]]]:
+        """The times to the endpoints, and the endpoints left, by subject id."""
+        found: dict[str, tuple[list[EventTime], list[NotInEndpoint]]] = {}
+        for time in self.times:
+            found.setdefault(time.subject_id, ([], []))[0].append(time)
+        for left in self.contradictions:
+            found.setdefault(left.subject_id, ([], []))[1].append(left)
+        return found
+
+    def findings(self) -> Iterator[tuple[str, tuple[AnyFinding, ...]]]:
+        """The findings about everybody, by subject id."""
+        return ((subject_id, self._findings_about(subject_id)) for subject_id in self._everyone)
+
+    def findings_of(self, patient: str) -> tuple[str, tuple[AnyFinding, ...]] | None:
+        """The surviving id and the findings of the person with this Patient id, or None."""
+        for subject_id, one in self._everyone.items():
+            if patient in one.subject.patient_ids:
+                return subject_id, self._findings_about(subject_id)
+        return None
+
+    def _findings_about(self, subject_id: str) -> tuple[AnyFinding, ...]:
+        """First whether the person belongs to the cohort, then rule by rule, then the endpoints."""
+        one = self._everyone[subject_id]
+        told = tuple(one.findings()) if isinstance(one, Judgement) else one.findings
+        times, left = self._endpoints.get(subject_id, ([], []))
+        return (eligibility(one), *told, *endpoint_findings(times, left, self.study))
+
     def files(self) -> dict[str, bytes]:
         """The files of `cohort/` by name."""
         rejects = count_by(((one.reason, one.type) for one in self.set_aside), (one.source for one in self.set_aside))
@@ -44,7 +81,7 @@ class Cohort:
             (one.source for one in self.unmapped),
         )
         return cohort_tables(
-            self.judgements, self.excluded, self.flow, self.contradictions, rejects, unmapped, self.study
+            self.judgements, self.flow, self.contradictions, rejects, unmapped, self.findings(), self.study
         )
 
 

@@ -49,14 +49,17 @@ CONTRADICTIONS = ("reason", "count", "example", "subject_id", "endpoints")
 
 def cohort_tables(
     judgements: Sequence[Judgement],
-    excluded: Sequence[Excluded],
     flow: Sequence[FlowRow],
     contradictions: Sequence[NotInEndpoint],
     rejects: Mapping[tuple[str, str], tuple[int, str]],
     unmapped: Mapping[tuple[str, str, str, str], tuple[int, str]],
+    findings: Iterable[tuple[str, Iterable[AnyFinding]]],
     study: Study,
 ) -> dict[str, bytes]:
-    """Every file of `cohort/` by name. People are in order of their id, events in order of their day."""
+    """Every file of `cohort/` by name. People are in order of their id, events in order of their day.
+
+    `findings` are those of everybody, by subject id; people outside the cohort have those up to where they left.
+    """
     people = [(one.subject.subject_id, one.subject) for one in judgements]
     return {
         "subjects.csv": write_table(SUBJECTS, (_subject(one) for one in judgements)),
@@ -72,7 +75,7 @@ def cohort_tables(
         ),
         "labs.csv": write_table(LABS, (_lab(key, lab) for key, one in people for lab in one.labs)),
         "toxicities.csv": write_table(TOXICITIES, (row for one in judgements for row in _toxicities(one))),
-        "findings.ndjson": _findings(judgements, excluded),
+        "findings.ndjson": _findings(findings),
         "rejects.csv": write_table(REJECTS, _rejects(rejects)),
         "unmapped.csv": write_table(UNMAPPED, _unmapped(unmapped)),
         "contradictions.csv": write_table(CONTRADICTIONS, _contradictions(judgements, contradictions)),
@@ -107,7 +110,7 @@ def _subject(one: Judgement) -> Row:
         "ipi": ipi.points.settled if ipi else None,
         "ipi_min": ipi.points.lowest if ipi else None,
         "ipi_max": ipi.points.highest if ipi else None,
-        "extranodal_sites": len(sites.organs) if sites else None,
+        "extranodal_sites": sites.count.settled if sites else None,
         "bulky": bulk.bulky if bulk else None,
         "longest_diameter_mm": bulk.longest_mm if bulk else None,
         "cart_product": index.product if index else None,
@@ -175,16 +178,10 @@ def _toxicities(one: Judgement) -> Iterator[Row]:
             }
 
 
-def _findings(judgements: Sequence[Judgement], excluded: Sequence[Excluded]) -> bytes:
-    """One line per rule and person; people outside the cohort have the findings up to where they left."""
-    lines: list[dict[str, object]] = []
-    everyone: list[tuple[str, Iterable[AnyFinding]]] = [
-        (one.subject.subject_id, (eligibility(one), *one.findings())) for one in judgements
-    ]
-    everyone += [(one.subject.subject_id, (eligibility(one), *one.findings)) for one in excluded]
-    for subject_id, findings in sorted(everyone, key=lambda item: item[0]):
-        lines += [{"subject_id": subject_id, **tell(finding)} for finding in findings]
-    return "".join(json.dumps(line, ensure_ascii=False, sort_keys=False) + "\n" for line in lines).encode()
+def _findings(findings: Iterable[tuple[str, Iterable[AnyFinding]]]) -> bytes:
+    """One line per rule and person."""
+    lines = ({"subject_id": subject_id, **tell(one)} for subject_id, found in findings for one in found)
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
 def eligibility(one: Judgement | Excluded) -> AnyFinding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fhir_adapter.cohort.finding import AnyFinding, Step
 
 
-def explain(subject_id: str, findings: list[AnyFinding]) -> str:
+def explain(subject_id: str, findings: Iterable[AnyFinding]) -> str:
     """Each finding with its sentence, its steps, the parameters it depends on and the records it rests on."""
     lines = [f"Subject {subject_id}", ""]
     for finding in findings:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
-from fhir_adapter.cohort.events import Event
-from fhir_adapter.cohort.finding import Bulk, Finding, Index, Sites, Span, rests_on, step
+from fhir_adapter.cohort.events import Event, Lesion
+from fhir_adapter.cohort.finding import Bulk, Finding, Index, Sites, Span, Step, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.index import when
+from fhir_adapter.rules.readings import verdicts
 
 E = TypeVar("E", bound=Event)
-NO_SITE = "none"
 
 
 def age(subject: Subject, study: Study, index: Index) -> Finding[Span]:
@@ -61,15 +62,27 @@ def in_window(events: Sequence[E], reference: PartialDate, days: int) -> tuple[l
     return inside, perhaps
 
 
+def last_values(events: Sequence[E], reference: PartialDate, days: int) -> tuple[list[E], bool]:
+    """(every value that may be the last in the window, whether there surely is one).
+
+    A value that surely lies before another one in the window is not the last.
+    """
+    inside, perhaps = in_window(events, reference, days)
+    candidates = [
+        one for one in (*inside, *perhaps) if not any(when(one).surely_before(when(later)) for later in inside)
+    ]
+    return candidates, bool(inside)
+
+
 def sites(subject: Subject, study: Study, index: Index) -> Finding[Sites]:
     """Extranodal organs with disease at baseline imaging. Organs count, not lesions; lymphatic sites do not.
 
     Organs come from different examinations (imaging, marrow), so every record in the window counts.
     """
     window = study.parameters.imaging_window_days
-    inside, perhaps = in_window(subject.disease_sites, reference_day(index, study), window)
+    inside, outside = in_window(subject.disease_sites, reference_day(index, study), window)
     organs = tuple(sorted({one.site for one in inside if one.extranodal}))
-    unsure = [one for one in perhaps if one.extranodal and one.site not in organs]
+    unsure = [one for one in outside if one.extranodal and one.site not in organs]
     steps = [
         step(
             f"{study.display(one.site)} {'counts' if one.extranodal else 'does not count as extranodal'}",
@@ -79,14 +92,15 @@ def sites(subject: Subject, study: Study, index: Index) -> Finding[Sites]:
         for one in inside
     ]
     steps += [step(f"{study.display(one.site)} may lie outside the window", one, value=one.site) for one in unsure]
-    settled = bool(inside) and not unsure
+    value = Sites(organs=organs, perhaps=tuple(sorted({one.site for one in unsure}))) if inside else None
+    settled = value is not None and value.count.settled is not None
     names = ", ".join(study.display(organ) for organ in organs) or "none"
-    says = f"{len(organs)} extranodal sites at baseline: {names}." if settled else "Extranodal sites are not known."
+    says = f"{len(organs)} extranodal sites at baseline: {names}." if settled else "Extranodal sites are not settled."
     return Finding(
         rule="extranodal_sites",
         verdict="met" if settled else "undetermined",
-        value=Sites(organs=organs) if settled else None,
-        sentence=says,
+        value=value,
+        sentence=says if inside else "Extranodal sites were not recorded at baseline.",
         steps=tuple(steps),
         sources=rests_on(inside, unsure),
         parameters=study.parameters.named("imaging_window_days"),
@@ -94,38 +108,68 @@ def sites(subject: Subject, study: Study, index: Index) -> Finding[Sites]:
 
 
 def bulk(subject: Subject, study: Study, index: Index) -> Finding[Bulk]:
-    """The longest single diameter at the last imaging in the window, against the study's limit."""
+    """The longest single diameter at the last imaging in the window, against the study's limit.
+
+    Examinations a few days apart are one imaging. Partial dates are read in every way.
+    """
     parameters = study.parameters
     inside, perhaps = in_window(subject.lesions, reference_day(index, study), parameters.imaging_window_days)
-    told = parameters.named("bulky_mm", "bulky_inclusive", "imaging_window_days")
-    if not inside or perhaps:
+    seen = sorted([*inside, *perhaps], key=when)
+    longest = _longest(seen, study, index)
+    told = parameters.named("bulky_mm", "bulky_inclusive", "imaging_window_days", "imaging_gap_days")
+    answers = {_is_bulky(one, study) if one is not None else None for one in longest}
+    if not seen or len(answers) != 1 or None in answers:
         return Finding(
             rule="bulky",
             verdict="undetermined",
-            sentence="No lesion was measured at baseline."
-            if not perhaps
-            else "A measurement may lie outside the window.",
-            sources=rests_on(perhaps),
+            sentence="Bulk is not settled by the dates of the measurements."
+            if seen
+            else "No lesion was measured at baseline.",
+            steps=tuple(_lesion_step(one) for one in seen),
+            sources=rests_on(seen),
             parameters=told,
         )
-    last: date = max(when(one).latest for one in inside)
-    measured = [one for one in inside if when(one).latest == last]
-    longest = max(measured, key=lambda one: (one.longest_mm, str(one.source)))
-    limit = parameters.bulky_mm
-    is_bulky = longest.longest_mm >= limit if parameters.bulky_inclusive else longest.longest_mm > limit
+    size = max(one for one in longest if one is not None)
+    is_bulky = _is_bulky(size, study)
     relation = "at least" if parameters.bulky_inclusive else "more than"
     verdict = "met" if is_bulky else "not met"
     return Finding(
         rule="bulky",
         verdict=verdict,
-        value=Bulk(longest_mm=float(longest.longest_mm), bulky=is_bulky),
-        sentence=f"Longest diameter {longest.longest_mm} mm; bulky is {relation} {limit} mm: {verdict}.",
-        steps=tuple(
-            step(f"a lesion of {one.longest_mm} mm", one, value=str(one.longest_mm), unit="mm") for one in measured
-        ),
-        sources=rests_on(longest),
+        value=Bulk(longest_mm=float(size), bulky=is_bulky),
+        sentence=f"Longest diameter {size} mm; bulky is {relation} {parameters.bulky_mm} mm: {verdict}.",
+        steps=tuple(_lesion_step(one) for one in seen),
+        sources=rests_on([one for one in seen if one.longest_mm == size]),
         parameters=told,
     )
+
+
+def _longest(seen: Sequence[Lesion], study: Study, index: Index) -> frozenset[Decimal | None]:
+    """The longest diameter at the last imaging under every reading; None where no lesion lies in the window."""
+    window, gap = study.parameters.imaging_window_days, study.parameters.imaging_gap_days
+
+    def judge(days: Sequence[date]) -> Decimal | None:
+        opens = days[0] - timedelta(days=window)
+        pairs = sorted(((day, one.longest_mm) for day, one in zip(days[1:], seen, strict=True)), reverse=True)
+        sizes: list[Decimal] = []
+        last = None
+        for day, size in pairs:
+            if opens <= day <= days[0] and (last is None or (last - day).days <= gap):
+                sizes.append(size)
+                last = day
+        return max(sizes, default=None)
+
+    dates = [reference_day(index, study), *(when(one) for one in seen)]
+    return verdicts(dates, judge, (window, gap)) or frozenset((None,))
+
+
+def _is_bulky(size: Decimal, study: Study) -> bool:
+    limit = study.parameters.bulky_mm
+    return size >= limit if study.parameters.bulky_inclusive else size > limit
+
+
+def _lesion_step(one: Lesion) -> Step:
+    return step(f"a lesion of {one.longest_mm} mm", one, value=str(one.longest_mm), unit="mm")
 
 
 def _years(born: date, on: date) -> int:

@@ -1,41 +1,60 @@
 """The best category of a series of assessments, up to the first progression.
 
-Order CR > PR > SD > PD > NE. An indeterminate response is, by `ir_policy`, no event until a later assessment confirms
-progression (which then dates from the indeterminate one), progression, or stable disease. Source: clinical brief §1.5.
+Order CR > PR > SD > PD > NE. An indeterminate response is, by `ir_policy`, no event until progression confirms it in
+time (and then dates from it), progression, or stable disease. Source: clinical brief §1.5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
+
+from fhir_adapter.cohort.study import Parameters
+from fhir_adapter.rules.readings import choices
 
 _ORDER = ("CR", "PR", "responded-unspecified", "SD", "PD")
 RESPONDED = frozenset(("CR", "PR", "responded-unspecified"))
 NOT_EVALUABLE = "NE"
 
+Series = Sequence[tuple[date, str]]
 
-def best_of(series: Sequence[tuple[date, str]], ir_policy: str) -> tuple[str, date | None]:
+
+def every_series(assessed: Iterable[tuple[date, str]]) -> list[Series]:
+    """Every series of one category a day; several when a day has answers that differ, none when there are too many.
+
+    "Not evaluable" contradicts nothing: beside another answer of the day it is left out.
+    """
+    answers: dict[date, set[str]] = {}
+    for day, category in assessed:
+        answers.setdefault(day, set()).add(category)
+    days = sorted(answers)
+    options = [sorted(answers[day] - {NOT_EVALUABLE}) or [NOT_EVALUABLE] for day in days]
+    return [list(zip(days, choice, strict=True)) for choice in choices(options)]
+
+
+def best_of(series: Series, parameters: Parameters) -> tuple[str, date | None]:
     """(best category, day of the first progression) of assessments in order of days; `NE` when none can be used."""
-    settled = resolve_indeterminate(series, ir_policy)
+    settled = resolve_indeterminate(series, parameters)
     progressed = next((day for day, category in settled if category == "PD"), None)
     counted = [category for day, category in settled if progressed is None or day <= progressed]
     best = next((category for category in _ORDER if category in counted), NOT_EVALUABLE)
     return best, progressed
 
 
-def resolve_indeterminate(series: Sequence[tuple[date, str]], ir_policy: str) -> list[tuple[date, str]]:
+def resolve_indeterminate(series: Series, parameters: Parameters) -> list[tuple[date, str]]:
     """Replace every indeterminate response (IR) by what the policy makes of it."""
     return [
-        (day, _resolved(category, series[position + 1 :], ir_policy)) for position, (day, category) in enumerate(series)
+        (day, _resolved(day, series[position + 1 :], parameters) if category == "IR" else category)
+        for position, (day, category) in enumerate(series)
     ]
 
 
-def _resolved(category: str, later: Sequence[tuple[date, str]], ir_policy: str) -> str:
-    if category != "IR":
-        return category
-    if ir_policy == "as_pd":
+def _resolved(day: date, later: Series, parameters: Parameters) -> str:
+    if parameters.ir_policy == "as_pd":
         return "PD"
-    if ir_policy == "as_sd":
+    if parameters.ir_policy == "as_sd":
         return "SD"
-    confirming = next((next_one for _, next_one in later if next_one not in ("IR", NOT_EVALUABLE)), "")
-    return "PD" if confirming == "PD" else NOT_EVALUABLE
+    following = ((when, one) for when, one in later if one not in ("IR", NOT_EVALUABLE))
+    when, confirming = next(following, (day, ""))
+    in_time = (when - day).days <= parameters.ir_confirm_days
+    return "PD" if confirming == "PD" and in_time else NOT_EVALUABLE

@@ -8,7 +8,7 @@ from fhir_adapter.cohort.judgement import Exit
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.rules.failure import stopped_for_intolerance
-from fhir_adapter.rules.index import bsab_doses, index_infusion, start, when
+from fhir_adapter.rules.index import bsab_doses, index_infusion, start, undated_bsab_doses, when
 
 
 def diagnosis(subject: Subject, study: Study) -> AnyFinding:
@@ -46,7 +46,7 @@ def leaves_before_index(subject: Subject, study: Study, found: AnyFinding) -> Ex
     """The exit before an index infusion is known: diagnosis, no BsAb, no infusion."""
     if found.verdict != "met":
         return Exit(step="diagnosis", reason=str(found.value), sentence=found.sentence)
-    if not bsab_doses(subject, study):
+    if not (bsab_doses(subject, study) or undated_bsab_doses(subject, study)):
         return Exit(step="bsab", reason="no_bsab", sentence="No bispecific antibody was given.")
     if not index_infusion(subject, study):
         collected = any(one.succeeded for one in subject.collections)

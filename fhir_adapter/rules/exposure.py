@@ -12,7 +12,7 @@ from fhir_adapter.cohort.finding import Exposure, Exposures, Finding, Index, Ste
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.rules.index import bsab_doses, when
+from fhir_adapter.rules.index import bsab_doses, undated_bsab_doses, until, when
 
 
 def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]:
@@ -21,36 +21,34 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
     A stopped dose without amount may or may not have been given, and a partial date may or may not lie before the
     collection: the last dose is the interval between both readings.
     """
-    limit = _limit(index, study)
+    limit = _limit(subject, study, index)
     doses = [dose for dose in bsab_doses(subject, study) if when(dose).perhaps_on_or_before(limit)]
+    undated = undated_bsab_doses(subject, study)
     certain = [dose for dose in doses if dose.given == "yes" and when(dose).surely_on_or_before(limit)]
+    unsure = [*(dose for dose in doses if dose not in certain), *undated]
     bridging = [
         dose
         for dose in bsab_doses(subject, study)
         if limit.surely_before(when(dose)) and when(dose).surely_before(index.infusion)
     ]
-    if not doses:
-        return Finding(
-            rule="exposure",
-            verdict="not met",
-            sentence="No dose of a bispecific antibody before the collection.",
-        )
     if not certain:
+        told = "was certainly given before" if unsure else "precedes"
         return Finding(
             rule="exposure",
-            verdict="undetermined",
-            sentence="No dose of a bispecific antibody was certainly given before the collection.",
-            steps=tuple(_dose_step(dose, study) for dose in doses),
-            sources=rests_on(doses),
+            verdict="undetermined" if unsure else "not met",
+            sentence=f"No dose of a bispecific antibody {told} the collection.",
+            steps=tuple(_dose_step(dose, study) for dose in unsure),
+            sources=rests_on(unsure),
         )
-    last = _last(doses, certain, limit)
+    last = _last(certain, unsure, limit)
     by_agent = _by_agent(certain, study, limit)
     final = max(certain, key=lambda dose: (_end(dose, limit), dose.source.reference))
     value = Exposures(
         exposures=by_agent,
         last_dose=last,
         last_source=str(final.source),
-        same_day_as_apheresis=last.latest == limit.earliest,
+        unsure_sources=rests_on(unsure),
+        same_day_as_apheresis=last.exact and last == limit,
         bridging=bool(bridging),
     )
     names = ", ".join(f"{study.display(one.agent)} ({'x'.join(one.targets)})" for one in by_agent)
@@ -64,7 +62,7 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
             for one in by_agent
         ),
         step(f"the last dose before the collection was on {last.iso}", final),
-        *(_dose_step(dose, study) for dose in doses if dose not in certain),
+        *(_dose_step(dose, study) for dose in unsure),
         *(step("a BsAb dose between collection and infusion is bridging, not washout", dose) for dose in bridging),
     ]
     if value.same_day_as_apheresis:
@@ -75,29 +73,35 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         value=value,
         sentence=f"Had {names} before the collection, last on {last.iso}.",
         steps=tuple(steps),
-        sources=rests_on([min(certain, key=when), final], [dose for dose in doses if dose not in certain]),
+        sources=rests_on([min(certain, key=when), final], unsure),
         parameters=study.parameters.named("banked_cells"),
     )
 
 
-def _limit(index: Index, study: Study) -> PartialDate:
-    if index.apheresis is None or study.parameters.banked_cells == "include":
+def _limit(subject: Subject, study: Study, index: Index) -> PartialDate:
+    """The collection; the infusion when no collection is known, or when cells were banked and the study allows it."""
+    if index.apheresis is None:
         return index.infusion
-    return index.apheresis
+    before = any(when(dose).perhaps_on_or_before(index.apheresis) for dose in bsab_doses(subject, study))
+    banked = study.parameters.banked_cells == "include" and not before
+    return index.infusion if banked else index.apheresis
 
 
 def _end(dose: Dose, limit: PartialDate) -> PartialDate:
     """The last day of a dose; a running or planned infusion is cut off at the collection."""
     if dose.ongoing:
         return PartialDate(limit.earliest, limit.latest)
-    end = dose.ended or when(dose)
+    end = until(dose)
     return PartialDate(min(end.earliest, limit.latest), min(end.latest, limit.latest))
 
 
-def _last(doses: Sequence[Dose], certain: Sequence[Dose], limit: PartialDate) -> PartialDate:
-    earliest = max(_end(dose, limit).earliest for dose in certain)
-    latest = max(_end(dose, limit).latest for dose in doses)
-    return PartialDate(earliest, max(earliest, latest))
+def _last(certain: Sequence[Dose], unsure: Sequence[Dose], limit: PartialDate) -> PartialDate:
+    """The last dose as an interval; a dose without a date may be as late as the collection."""
+    ends = [_end(dose, limit) for dose in certain]
+    perhaps = [_end(dose, limit).latest if dose.on else limit.latest for dose in unsure]
+    return PartialDate(
+        max(end.earliest for end in ends), max(end.latest for end in (*ends, *map(PartialDate.on, perhaps)))
+    )
 
 
 def _by_agent(doses: Sequence[Dose], study: Study, limit: PartialDate) -> tuple[Exposure, ...]:
@@ -118,5 +122,6 @@ def _by_agent(doses: Sequence[Dose], study: Study, limit: PartialDate) -> tuple[
 
 
 def _dose_step(dose: Dose, study: Study) -> Step:
-    why = "may or may not have been given" if dose.given == "perhaps" else "is not dated well enough"
+    why = "has no date" if dose.on is None else "is not dated well enough"
+    why = "may or may not have been given" if dose.given == "perhaps" else why
     return step(f"a dose of {study.display(dose.agent)} {why}", dose)

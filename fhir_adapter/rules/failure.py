@@ -17,10 +17,10 @@ from fhir_adapter.cohort.finding import Failure, Finding, Index, Step, rests_on,
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.rules.best_response import RESPONDED, best_of
-from fhir_adapter.rules.index import bsab_doses, when
+from fhir_adapter.rules.best_response import RESPONDED, Series, best_of, every_series
+from fhir_adapter.rules.index import bsab_doses, until, when
 from fhir_adapter.rules.lines import group, line_therapies
-from fhir_adapter.rules.readings import choices, readings
+from fhir_adapter.rules.readings import readings
 
 Status = Literal["relapsed", "refractory", "undetermined"]
 _PARAMETERS = (
@@ -30,6 +30,7 @@ _PARAMETERS = (
     "bsab_line_for_status",
     "toxicity_stop_with_sd",
     "ir_policy",
+    "ir_confirm_days",
 )
 
 
@@ -74,36 +75,40 @@ def bsab_lines(subject: Subject, study: Study, index: Index) -> list[BsabLine]:
     """The lines before the collection that hold a BsAb dose, in order."""
     grouped = group(line_therapies(subject, study, index), study)
     found = []
-    for line, following in zip(grouped, [*grouped[1:], None], strict=True):
+    for number, line in enumerate(grouped):
         doses = tuple(
             dose
             for dose in bsab_doses(subject, study)
-            if dose.agent in line.agents and line.first <= when(dose) <= line.last
+            if dose.agent in line.agents
+            and line.first.earliest <= when(dose).earliest
+            and when(dose).latest <= line.last.latest
         )
         if doses:
-            found.append(BsabLine(doses, following.first if following else None))
+            following = grouped[number + 1].first if number + 1 < len(grouped) else None
+            found.append(BsabLine(doses, following))
     return found
 
 
 def _line_failure(line: BsabLine, subject: Subject, study: Study, index: Index) -> Finding[Failure]:
-    first, last = min(when(dose) for dose in line.doses), max(when(dose) for dose in line.doses)
+    first = min(when(dose) for dose in line.doses)
     ends = [end for end in (line.next_line, _end(index)) if end]
     considered = _considered(subject.assessments, first, ends)
-    outcomes = _outcomes(considered, first, last, ends, line, study)
+    outcomes = _outcomes(considered, ends, line, study)
     status, best, why = _settle(outcomes)
     progression = _progression(outcomes, considered)
     value = Failure(status=status, best_response=best, progression=progression)
+    last_dose = max(line.doses, key=until)
     return Finding(
         rule="failure",
         verdict=status,
         value=value,
         sentence=_sentence(status, best, progression, why),
         steps=(
-            *_steps(line, first, ends),
+            *_steps(line, last_dose, ends),
             *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
-            *_rule_steps(study, last, progression),
+            *_rule_steps(study, until(last_dose), progression),
         ),
-        sources=rests_on(list(considered), [min(line.doses, key=when), max(line.doses, key=when)]),
+        sources=rests_on(list(considered), [min(line.doses, key=when), last_dose]),
         parameters=study.parameters.named(*_PARAMETERS),
     )
 
@@ -124,37 +129,33 @@ def _considered(
 
 
 def _outcomes(
-    considered: Sequence[Assessment],
-    first: PartialDate,
-    last: PartialDate,
-    ends: Sequence[PartialDate],
-    line: BsabLine,
-    study: Study,
-) -> frozenset[Outcome] | None:
-    """The outcome under every reading of partial dates and of days with more than one answer."""
-    dates = [first, last, *ends, *(when(one) for one in considered)]
-    read = readings(dates)
-    if read is None:
-        return None
-    intolerance = max(line.doses, key=when).intolerance
+    considered: Sequence[Assessment], ends: Sequence[PartialDate], line: BsabLine, study: Study
+) -> frozenset[Outcome]:
+    """The outcome under every reading of the records; empty when there are too many.
+
+    Partial dates, days with more than one answer, and doses that may not have been given are read in every way.
+    """
+    certain = tuple(dose for dose in line.doses if dose.given == "yes")
     found: set[Outcome] = set()
-    for days in read:
-        opens, final, closes = days[0], days[1], min(days[2 : 2 + len(ends)])
-        inside: dict[date, set[str]] = {}
-        for day, one in zip(days[2 + len(ends) :], considered, strict=True):
-            if opens < day <= closes:
-                inside.setdefault(day, set()).add(one.category)
-        answers = choices([sorted(inside[day]) for day in sorted(inside)])
-        for answer in answers:
-            series = list(zip(sorted(inside), answer, strict=True))
-            found.add(_outcome(series, opens, final, intolerance, study))
-        if not answers:
-            return None
+    for doses in {line.doses, certain or line.doses}:
+        first, last = min(when(dose) for dose in doses), max(until(dose) for dose in doses)
+        intolerance = max(doses, key=when).intolerance
+        dates = [first, last, *ends, *(when(one) for one in considered)]
+        days_of_all = readings(dates, (study.parameters.interval_days, study.parameters.ir_confirm_days))
+        if days_of_all is None:
+            return frozenset()
+        for days in days_of_all:
+            opens, final, closes = days[0], days[1], min(days[2 : 2 + len(ends)])
+            pairs = zip(days[2 + len(ends) :], considered, strict=True)
+            inside = [(day, one.category) for day, one in pairs if opens < day <= closes]
+            found.update(
+                _outcome(series, opens, min(final, closes), intolerance, study) for series in every_series(inside)
+            )
     return frozenset(found)
 
 
-def _outcome(series: Sequence[tuple[date, str]], first: date, last: date, intolerance: bool, study: Study) -> Outcome:
-    best, progressed = best_of(series, study.parameters.ir_policy)
+def _outcome(series: Series, first: date, last: date, intolerance: bool, study: Study) -> Outcome:
+    best, progressed = best_of(series, study.parameters)
     status = _status(best, progressed, first, last, intolerance, study)
     return Outcome(status, best, progressed)
 
@@ -176,8 +177,8 @@ def _status(best: str, progressed: date | None, first: date, last: date, intoler
     return "relapsed" if best in RESPONDED and progressed else "undetermined"
 
 
-def _settle(outcomes: frozenset[Outcome] | None) -> tuple[Status, str, str]:
-    if outcomes is None:
+def _settle(outcomes: frozenset[Outcome]) -> tuple[Status, str, str]:
+    if not outcomes:
         return "undetermined", "", "too many dates are partial to try every reading"
     statuses = {outcome.status for outcome in outcomes}
     bests = {outcome.best for outcome in outcomes}
@@ -194,8 +195,8 @@ def _settle(outcomes: frozenset[Outcome] | None) -> tuple[Status, str, str]:
     return status, best, "no assessment of the BsAb line decides it"
 
 
-def _progression(outcomes: frozenset[Outcome] | None, considered: Sequence[Assessment]) -> PartialDate | None:
-    days = {outcome.progression for outcome in outcomes or ()}
+def _progression(outcomes: frozenset[Outcome], considered: Sequence[Assessment]) -> PartialDate | None:
+    days = {outcome.progression for outcome in outcomes}
     if not days or None in days:
         return None
     if len(days) == 1:
@@ -214,12 +215,11 @@ def _sentence(status: Status, best: str, progression: PartialDate | None, why: s
     return f"BsAb-{status}: {told}{followed}."
 
 
-def _steps(line: BsabLine, first: PartialDate, ends: Sequence[PartialDate]) -> list[Step]:
-    last_dose = max(line.doses, key=when)
-    limit = min(ends)
+def _steps(line: BsabLine, last_dose: Dose, ends: Sequence[PartialDate]) -> list[Step]:
+    first_dose, limit = min(line.doses, key=when), min(ends)
     return [
-        step(f"the BsAb line began on {first.iso}", min(line.doses, key=when)),
-        step(f"its last dose was on {when(last_dose).iso}", last_dose),
+        step(f"the BsAb line began on {when(first_dose).iso}", first_dose),
+        step(f"its last dose was on {until(last_dose).iso}", last_dose),
         step(f"assessments count after the first dose, up to {limit.iso}", value=limit.iso),
     ]
 

@@ -81,8 +81,10 @@ def _holds(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Para
             surely, perhaps = interval.at_or_above(limit)
         case "fall_at_least":
             surely, perhaps = interval.at_or_below(reference - limit)
-    if clause.of == "baseline" and clause.limit == 1 and not parameters.require_rise and clause.direction == "above":
-        surely, perhaps = interval.at_or_above(limit)
+    unchanged = clause.of == "baseline" and clause.limit == 1 and clause.direction == "at_or_above"
+    if unchanged and parameters.require_rise:
+        # "1.0 - 1.5 x baseline" read literally would grade an unchanged abnormal value.
+        surely, perhaps = interval.above(limit)
     return surely and applies[0], perhaps and applies[1]
 
 

@@ -26,7 +26,7 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         return Finding(rule="index", verdict="not met", sentence="No CAR-T infusion is recorded.")
     infusion = start(chosen)
     collected = index_collection(subject, study, infusion)
-    apheresis = start(collected) if collected else None
+    apheresis = _bounded(start(collected), infusion) if collected else None
     depletion = lymphodepletion(subject, study, infusion)
     product, targets, product_step = _product(chosen, study)
     therapy, kind, therapy_event = _next_therapy(subject, study, infusion, chosen)
@@ -81,6 +81,11 @@ def when(event: Event) -> PartialDate:
     return event.on or NEVER
 
 
+def until(dose: Dose) -> PartialDate:
+    """The last day of a dose: the end of its period, else its only day."""
+    return dose.ended or when(dose)
+
+
 def start(episode: Sequence[Event]) -> PartialDate:
     """The first day of an episode."""
     return min(when(event) for event in episode)
@@ -98,15 +103,32 @@ def episodes(events: Sequence[E], gap_days: int) -> list[list[E]]:
 
 
 def index_infusion(subject: Subject, study: Study) -> list[Infusion]:
-    """The first infusion that follows a BsAb dose, else the first; records of neighbouring days are one infusion."""
+    """The first infusion whose cells were collected after a BsAb dose, else the first after one, else the first.
+
+    Records of neighbouring days are one infusion.
+    """
     grouped = episodes([one for one in subject.infusions if one.on], study.parameters.episode_gap_days)
     doses = bsab_doses(subject, study)
-    after = [episode for episode in grouped if any(when(dose).surely_before(start(episode)) for dose in doses)]
-    return (after or grouped or [[]])[0]
+
+    def follows_bsab(episode: list[Infusion], limit: PartialDate) -> bool:
+        return any(when(dose).surely_on_or_before(limit) and when(dose) < start(episode) for dose in doses)
+
+    collected = [
+        episode
+        for episode in grouped
+        if follows_bsab(episode, start(index_collection(subject, study, start(episode)) or episode))
+    ]
+    after = [episode for episode in grouped if follows_bsab(episode, start(episode))]
+    return (collected or after or grouped or [[]])[0]
 
 
 def bsab_doses(subject: Subject, study: Study) -> list[Dose]:
     return [dose for dose in subject.doses if dose.agent in study.roles.bsab and dose.on]
+
+
+def undated_bsab_doses(subject: Subject, study: Study) -> list[Dose]:
+    """BsAb doses whose record gives no day: they may have been given at any time."""
+    return [dose for dose in subject.doses if dose.agent in study.roles.bsab and dose.on is None]
 
 
 def index_collection(subject: Subject, study: Study, infusion: PartialDate) -> list[Collection]:
@@ -187,6 +209,13 @@ def _next_therapy(
     return later[0] if later else (None, "", None)
 
 
+def _bounded(apheresis: PartialDate, infusion: PartialDate) -> PartialDate:
+    """Cells are collected before they are infused: a partial date of the collection ends there."""
+    if apheresis.exact or apheresis.latest <= infusion.latest:
+        return apheresis
+    return PartialDate(apheresis.earliest, infusion.latest)
+
+
 def _span(first: PartialDate, last: PartialDate) -> Span:
     shortest, longest = first.days_until(last)
-    return Span(shortest=shortest, longest=longest)
+    return Span(shortest=max(0, shortest), longest=longest)

@@ -5,18 +5,15 @@ A missing component is not imputed: the score is then the range of what it can s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypeVar
 
 from fhir_adapter.cohort.events import Event, Lab
 from fhir_adapter.cohort.finding import Finding, Index, IpiScore, Range, Sites, Span, Step, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
-from fhir_adapter.rules.baseline import in_window, reference_day
-from fhir_adapter.rules.index import when
-
-E = TypeVar("E", bound=Event)
+from fhir_adapter.rules.baseline import last_values, reference_day
 
 _PARAMETERS = (
     "ipi_reference",
@@ -65,7 +62,7 @@ def ipi(subject: Subject, study: Study, index: Index, age: Finding[Span], sites:
             ldh_ratio=ratio,
             ecog=ecog.value,
             stage=stage.value,
-            extranodal_sites=len(sites.value.organs) if sites.value else None,
+            extranodal_sites=sites.value.count.settled if sites.value else None,
         ),
         sentence=f"{text}: " + "; ".join(part.step.says for part in parts) + ".",
         steps=tuple(part.step for part in parts),
@@ -89,19 +86,37 @@ def _age(age: Finding[Span], study: Study) -> Component:
 
 
 def _ldh(subject: Subject, study: Study, index: Index) -> tuple[Component, float | None]:
+    window = study.parameters.ldh_window_days
     tests = [one for one in subject.labs if one.observable == "ldh"]
-    last, unsure = _last(tests, study, index, study.parameters.ldh_window_days)
-    if last is None:
-        return Component(UNKNOWN, step(f"LDH {unsure}", parameter="ldh_window_days")), None
-    limit = last.upper_limit
-    if limit is None or limit == 0:
-        return Component(UNKNOWN, step("LDH has no upper limit of normal", last, value=str(last.value)), last), None
-    threshold = limit * study.parameters.ipi_ldh_over_uln
-    points = _bounded(last, threshold)
-    value = f"{last.comparator}{last.value}"
-    says = f"LDH {value} {last.unit}, upper limit {limit}, {_scores(points)}"
-    ratio = float(last.value / limit) if not last.comparator else None
-    return Component(points, step(says, last, value=value, unit=last.unit, parameter="ipi_ldh_over_uln"), last), ratio
+    last, sure = last_values(tests, reference_day(index, study), window)
+    scores = [_above(one, study) for one in last]
+    told = [f"{one.comparator}{one.value} {one.unit}, upper limit {one.upper_limit or 'not given'}," for one in last]
+    component = _component("LDH", last, told, scores, sure, "", "ldh_window_days")
+    only = last[0] if len(last) == 1 else None
+    ratio = float(only.value / only.upper_limit) if only and only.upper_limit and not only.comparator else None
+    return component, ratio
+
+
+def _component(
+    name: str, last: Sequence[Event], told: Sequence[str], scores: Sequence[Range], sure: bool, limit: str, window: str
+) -> Component:
+    """One component from every value that may be the last: its points are those that all of them allow."""
+    if not last:
+        return Component(UNKNOWN, step(f"{name} was not recorded in its window", parameter=window))
+    points = Range(lowest=min(one.lowest for one in scores), highest=max(one.highest for one in scores))
+    if not sure:
+        points = UNKNOWN
+    values = " or ".join(dict.fromkeys(told))
+    doubt = "" if sure else ", which may lie outside its window,"
+    says = f"{name} {values}{doubt} {_scores(points)}{limit}"
+    return Component(points, step(says, last[-1], value=values, parameter=window), last[-1])
+
+
+def _above(lab: Lab, study: Study) -> Range:
+    """The point for LDH above the laboratory's own upper limit; not known without one."""
+    if not lab.upper_limit:
+        return UNKNOWN
+    return _bounded(lab, lab.upper_limit * study.parameters.ipi_ldh_over_uln)
 
 
 def _bounded(lab: Lab, threshold: Decimal) -> Range:
@@ -119,57 +134,40 @@ def _bounded(lab: Lab, threshold: Decimal) -> Range:
 
 def _ecog(subject: Subject, study: Study, index: Index) -> Component:
     limit = study.parameters.ipi_ecog_from
-    last, unsure = _last(list(subject.performances), study, index, study.parameters.ecog_window_days)
-    if last is None:
-        return Component(UNKNOWN, step(f"ECOG {unsure}", parameter="ecog_window_days"))
-    points = _point(last.ecog >= limit)
-    says = f"ECOG {last.ecog} {_scores(points)} (from {limit} scores)"
-    return Component(points, step(says, last, value=str(last.ecog), parameter="ipi_ecog_from"), last, last.ecog)
+    last, sure = last_values(subject.performances, reference_day(index, study), study.parameters.ecog_window_days)
+    scores = [_point(one.ecog >= limit) for one in last]
+    told = [str(one.ecog) for one in last]
+    found = _component("ECOG", last, told, scores, sure, f" (from {limit} scores)", "ecog_window_days")
+    return replace(found, value=_only(one.ecog for one in last))
 
 
 def _stage(subject: Subject, study: Study, index: Index) -> Component:
     """The stage in the window; an Observation wins over a Condition's stage."""
-    limit = study.parameters.ipi_stage_from
-    window = study.parameters.imaging_window_days
-    observed = [one for one in subject.stagings if one.evidence == "observation"]
-    last, unsure = _last(observed, study, index, window)
-    if last is None and "may lie" not in unsure:
-        last, unsure = _last(list(subject.stagings), study, index, window)
-    if last is None:
-        return Component(UNKNOWN, step(f"stage {unsure}", parameter="imaging_window_days"))
-    points = _point(last.stage >= limit)
-    origin = " (from the condition)" if last.evidence == "condition" else ""
-    says = f"stage {last.stage}{origin} {_scores(points)} (from {limit} scores)"
-    return Component(points, step(says, last, value=str(last.stage), parameter="ipi_stage_from"), last, last.stage)
+    limit, window = study.parameters.ipi_stage_from, study.parameters.imaging_window_days
+    reference = reference_day(index, study)
+    last, sure = last_values([one for one in subject.stagings if one.evidence == "observation"], reference, window)
+    if not sure:
+        last, sure = last_values(subject.stagings, reference, window)
+    scores = [_point(one.stage >= limit) for one in last]
+    told = [f"{one.stage}{' (from the condition)' if one.evidence == 'condition' else ''}" for one in last]
+    found = _component("stage", last, told, scores, sure, f" (from {limit} scores)", "imaging_window_days")
+    return replace(found, value=_only(one.stage for one in last))
+
+
+def _only(values: Iterable[int]) -> int | None:
+    different = set(values)
+    return different.pop() if len(different) == 1 else None
 
 
 def _extranodal(sites: Finding[Sites], study: Study) -> Component:
     limit = study.parameters.ipi_extranodal_over
     if sites.value is None:
         return Component(UNKNOWN, step("extranodal sites are not known", parameter="imaging_window_days"))
-    count = len(sites.value.organs)
-    points = _point(count > limit)
-    says = f"{count} extranodal sites {_scores(points)} (over {limit} scores)"
-    return Component(points, step(says, value=str(count), parameter="ipi_extranodal_over"), None, count)
-
-
-def _last(events: list[E], study: Study, index: Index, days: int) -> tuple[E | None, str]:
-    """The last value in the window; None and why when there is none, or when it cannot be told which is the last."""
-    inside, perhaps = in_window(events, reference_day(index, study), days)
-    if perhaps:
-        return None, "may lie outside the window"
-    if not inside:
-        return None, f"was not recorded in the {days} days up to the reference day"
-    last = max(when(one) for one in inside)
-    same_day = [one for one in inside if when(one) == last]
-    if len({_measured(one) for one in same_day}) > 1:
-        return None, "has different values on the last day"
-    return same_day[0], ""
-
-
-def _measured(event: Event) -> str:
-    """What was measured, without where it was recorded."""
-    return event.model_dump_json(exclude={"source", "flags", "as_reported"})
+    count = sites.value.count
+    points = Range(lowest=int(count.lowest > limit), highest=int(count.highest > limit))
+    told = str(count.settled) if count.settled is not None else f"{count.lowest} to {count.highest}"
+    says = f"{told} extranodal sites {_scores(points)} (over {limit} scores)"
+    return Component(points, step(says, value=told, parameter="ipi_extranodal_over"), None, count.settled)
 
 
 def _scores(points: Range) -> str:

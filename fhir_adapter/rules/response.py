@@ -5,7 +5,7 @@ Source: clinical brief §1.5, edge cases 23-31.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,14 +14,21 @@ from fhir_adapter.cohort.finding import Finding, Index, Response, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.rules.best_response import NOT_EVALUABLE, RESPONDED, best_of, resolve_indeterminate
-from fhir_adapter.rules.index import when
-from fhir_adapter.rules.readings import choices
+from fhir_adapter.rules.best_response import (
+    NOT_EVALUABLE,
+    RESPONDED,
+    Series,
+    best_of,
+    every_series,
+    resolve_indeterminate,
+)
+from fhir_adapter.rules.index import NEVER, when
+from fhir_adapter.rules.readings import readings
 
 
 @dataclass(frozen=True)
 class Course:
-    """The response after the infusion under one reading of days with more than one answer."""
+    """The response after the infusion under one reading of the records."""
 
     best: str
     responded: date | None
@@ -31,100 +38,104 @@ class Course:
 
 
 def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
-    """Best category from the infusion until the first progression (and new therapy, by parameter)."""
-    after = [one for one in subject.assessments if one.on and index.infusion.surely_before(one.on)]
-    unsure = [
-        one
-        for one in subject.assessments
-        if one.on and one not in after and index.infusion.latest <= one.on.latest and not one.on.exact
-    ]
-    courses = _courses(after, study, index)
-    parameters = study.parameters.named("bor_end", "ir_policy", "first_planned_assessment_day")
-    steps = [step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in after]
-    steps += [step("an assessment may lie before or after the infusion and is not counted", one) for one in unsure]
-    if len(courses) != 1:
-        contradiction = "assessments of one day contradict each other"
-        return Finding(
-            rule="response",
-            verdict="undetermined",
-            value=Response(best="", contradiction=contradiction),
-            sentence=f"Best response is not determined: {contradiction}.",
-            steps=tuple(steps),
-            sources=rests_on(after),
-            parameters=parameters,
-        )
-    course = courses[0]
-    value = _value(course, after)
+    """Best category from the infusion until the first progression (and new therapy, by parameter).
+
+    Partial dates and days with more than one answer are read in every way; what all readings agree on is settled.
+    """
+    considered = [one for one in subject.assessments if one.on and index.infusion.earliest < one.on.latest]
+    courses = _courses(considered, study, index)
+    value = _value(courses, considered)
     return Finding(
         rule="response",
-        verdict=value.best,
+        verdict=value.best or "undetermined",
         value=value,
         sentence=_sentence(value),
-        steps=tuple(steps),
-        sources=rests_on(after),
-        parameters=parameters,
+        steps=tuple(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
+        sources=rests_on(considered),
+        parameters=study.parameters.named("bor_end", "ir_policy", "ir_confirm_days", "first_planned_assessment_day"),
     )
 
 
-def _courses(after: Sequence[Assessment], study: Study, index: Index) -> list[Course]:
-    answers: dict[date, set[str]] = {}
-    for one in after:
-        answers.setdefault(when(one).earliest, set()).add(_early(one, study, index))
-    days = sorted(answers)
-    found = {
-        _course(list(zip(days, choice, strict=True)), study, index)
-        for choice in choices(
-            [sorted(answers[day] - ({NOT_EVALUABLE} if len(answers[day]) > 1 else set())) for day in days]
-        )
-    }
-    return list(found)
+def _courses(considered: Sequence[Assessment], study: Study, index: Index) -> frozenset[Course]:
+    """The course under every reading; empty when there are too many."""
+    planned, confirm = study.parameters.first_planned_assessment_day, study.parameters.ir_confirm_days
+    dates = [index.infusion, index.next_therapy or NEVER, *(when(one) for one in considered)]
+    found: set[Course] = set()
+    for days in readings(dates, (planned, confirm)) or ():
+        infused, next_therapy = days[0], days[1]
+        after = [
+            (day, _early(one.category, day, infused + timedelta(days=planned)))
+            for day, one in zip(days[2:], considered, strict=True)
+            if day > infused
+        ]
+        found.update(_course(series, next_therapy, study) for series in every_series(after))
+    return frozenset(found)
 
 
-def _early(one: Assessment, study: Study, index: Index) -> str:
+def _early(category: str, day: date, planned: date) -> str:
     """Progression before the first planned assessment may be a flare: it counts as indeterminate."""
-    planned = index.infusion.earliest + timedelta(days=study.parameters.first_planned_assessment_day)
-    return "IR" if one.category == "PD" and when(one).latest < planned else one.category
+    return "IR" if category == "PD" and day < planned else category
 
 
-def _course(series: Sequence[tuple[date, str]], study: Study, index: Index) -> Course:
-    policy = study.parameters.ir_policy
-    _, progressed = best_of(series, policy)
-    ends = index.next_therapy
-    stops = study.parameters.bor_end == "first_pd_or_new_therapy" and ends is not None
-    counted = [(day, one) for day, one in series if not stops or (ends is not None and day <= ends.earliest)]
-    best, _ = best_of(counted, policy)
-    settled = [
-        (day, one) for day, one in resolve_indeterminate(series, policy) if progressed is None or day < progressed
-    ]
-    adequate = [day for day, one in settled if one != NOT_EVALUABLE]
+def _course(series: Series, next_therapy: date, study: Study) -> Course:
+    _, progressed = best_of(series, study.parameters)
+    stops = study.parameters.bor_end == "first_pd_or_new_therapy"
+    best, _ = best_of([(day, one) for day, one in series if not stops or day <= next_therapy], study.parameters)
+    settled = resolve_indeterminate(series, study.parameters)
+    before = [(day, one) for day, one in settled if progressed is None or day < progressed]
     return Course(
         best=best,
-        responded=next((day for day, one in settled if one in RESPONDED), None),
-        complete=next((day for day, one in settled if one == "CR"), None),
+        responded=next((day for day, one in before if one in RESPONDED), None),
+        complete=next((day for day, one in before if one == "CR"), None),
         progressed=progressed,
-        assessed=max(adequate, default=None),
+        assessed=max((day for day, one in before if one != NOT_EVALUABLE), default=None),
     )
 
 
-def _value(course: Course, after: Sequence[Assessment]) -> Response:
-    def written(day: date | None) -> PartialDate | None:
-        return next((when(one) for one in after if when(one).earliest == day), None) if day else None
-
-    days = {"responded_on": course.responded, "complete_on": course.complete}
-    days |= {"progressed_on": course.progressed, "last_assessed_on": course.assessed}
-    sources = {name: str(one.source) for name, day in days.items() if day for one in after if when(one).earliest == day}
+def _value(courses: frozenset[Course], considered: Sequence[Assessment]) -> Response:
+    if not courses:
+        return Response(best="", contradiction="the records can be read in too many ways")
+    bests = {course.best for course in courses}
+    days = {
+        "responded_on": _interval(course.responded for course in courses),
+        "complete_on": _interval(course.complete for course in courses),
+        "progressed_on": _interval(course.progressed for course in courses),
+        "last_assessed_on": _interval(course.assessed for course in courses),
+    }
+    unsettled = len({course.progressed is None for course in courses}) > 1
+    unsettled = unsettled or len({course.assessed is None for course in courses}) > 1
     return Response(
-        best=course.best,
-        responded_on=written(course.responded),
-        complete_on=written(course.complete),
-        progressed_on=written(course.progressed),
-        last_assessed_on=written(course.assessed),
-        sources=sources,
+        best=next(iter(bests)) if len(bests) == 1 else "",
+        responded_on=days["responded_on"],
+        complete_on=days["complete_on"],
+        progressed_on=None if unsettled else days["progressed_on"],
+        last_assessed_on=None if unsettled else days["last_assessed_on"],
+        contradiction="assessments can be read in ways that differ on progression" if unsettled else "",
+        sources={
+            name: str(one.source)
+            for name, day in days.items()
+            for one in reversed(considered)
+            if day and when(one).earliest <= day.latest and day.earliest <= when(one).latest
+        },
     )
+
+
+def _interval(days: Iterable[date | None]) -> PartialDate | None:
+    """The days as an interval; None when there is none, or when one reading has none."""
+    known = list(days)
+    exact = [day for day in known if day is not None]
+    if not exact or len(exact) < len(known):
+        return None
+    first, last = min(exact), max(exact)
+    return PartialDate.on(first) if first == last else PartialDate(first, last)
 
 
 def _sentence(value: Response) -> str:
-    if value.best == NOT_EVALUABLE:
+    if value.contradiction:
+        return f"Best response is not determined: {value.contradiction}."
+    if not value.best:
+        told = "Best response after the infusion is not determined: the records can be read in more than one way"
+    elif value.best == NOT_EVALUABLE:
         told = "No response assessment after the infusion can be used"
     else:
         told = f"Best response after the infusion is {value.best}"

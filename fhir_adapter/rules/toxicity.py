@@ -17,6 +17,7 @@ from fhir_adapter.rules.grading import Interval, grade
 from fhir_adapter.rules.index import when
 
 CRS, ICANS = "crs", "icans"
+UNGRADED = (1, 5)
 _PARAMETERS = (
     "ctcae_version",
     "ae_window_days",
@@ -41,7 +42,7 @@ def toxicities(subject: Subject, study: Study, index: Index) -> tuple[Finding[To
 def in_window(event: Event, index: Index, study: Study) -> tuple[bool, bool]:
     """(surely, perhaps) whether an event lies in the adverse-event window and before the next therapy."""
     if event.on is None:
-        return False, False
+        return False, True
     first, last = study.parameters.ae_window
     since = index.infusion.days_until(event.on)
     surely, perhaps = first <= since[0] and since[1] <= last, since[0] <= last and first <= since[1]
@@ -179,8 +180,10 @@ def _documented(term: str, subject: Subject, study: Study, index: Index) -> Find
     if not counted:
         return None
     bounds = [(one, surely, *_on_scale(one, scale)) for one, surely in counted]
-    graded = [item for item in bounds if item[2] == item[3] and item[2] > 0]
-    used = graded or [item for item in bounds if item[3] > 0] or bounds
+    ungraded = [item for item in bounds if item[2:] == UNGRADED]
+    others = [item for item in bounds if item not in ungraded]
+    # A record without a grade is told by one with a grade, but not by one that may lie outside the window.
+    used = others if any(surely and lowest > 0 for _, surely, lowest, _ in others) else bounds
     low = max((lowest for _, surely, lowest, _ in used if surely), default=0)
     high = max(highest for *_, highest in used)
     worst = max(used, key=lambda item: (item[3], item[2], str(item[0].source)))[0]
@@ -193,7 +196,7 @@ def _documented(term: str, subject: Subject, study: Study, index: Index) -> Find
         grade_max=high,
         scale=scale,
         scale_version="",
-        onset=min((when(one) for one in events), default=None),
+        onset=min((one.on for one in events if one.on), default=None),
         source=str(worst.source),
         flags=worst.flags,
     )
@@ -216,7 +219,7 @@ def _on_scale(event: AdverseEvent, scale: str) -> tuple[int, int]:
     """The grade bounds on the study's scale; a grade on another scale only says that there was an event."""
     if event.scale in ("", scale) or event.grade_max == 0:
         return event.grade_min, event.grade_max
-    return 1, 5
+    return UNGRADED
 
 
 def _above_limit(lab: Lab) -> bool | None:

@@ -17,7 +17,8 @@ def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -
     end: PartialDate | None = getattr(index.value, anchor, None)
     end_source = index.value.sources.get(anchor, "") if index.value else ""
     last_source = exposure.value.last_source if exposure.value else ""
-    sources = tuple(source for source in (last_source, end_source) if source)
+    unsure = exposure.value.unsure_sources if exposure.value else ()
+    sources = tuple(source for source in (last_source, *unsure, end_source) if source)
     if end is None or exposure.value is None:
         missing = "the day of the collection" if end is None else "the last dose"
         return Finding(

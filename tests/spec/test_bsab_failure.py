@@ -134,6 +134,18 @@ def test_step_up_doses_are_one_line() -> None:
     assert status(table) == "relapsed"
 
 
+def test_a_dose_shortly_before_collection_and_infusion_belongs_to_the_antibody_line() -> None:
+    found = failure_of(
+        patient("""
+            2024-02-28 | glofitamab
+            2024-03-02 | PD
+            2024-03-04 | apheresis
+            2024-03-11 | infusion
+        """)
+    )
+    assert found.verdict == "refractory"
+
+
 # -------------------------------------------------------------------------------------- the time to progression
 
 
@@ -194,6 +206,24 @@ def test_late_progression_of_a_patient_who_never_responded_depends_on_the_rule()
     assert status(table, bsab_status_rule="pd_within", **asked) == "relapsed"
 
 
+def test_an_infusion_over_weeks_counts_from_its_end() -> None:
+    """17 days after the end of the infusion, 45 after its start."""
+    table = "2024-01-01 | blinatumomab | to 2024-01-29\n2024-02-15 | PD"
+    assert status(table, bsab_status_rule="pd_within", interval_days=28) == "refractory"
+
+
+def test_a_stopped_last_dose_leaves_the_interval_open() -> None:
+    """21 days from the dose that may have been given, 40 from the one that was."""
+    table = """
+        2024-01-01 | glofitamab
+        2024-01-20 | glofitamab | amount unknown
+        2024-02-10 | PD
+    """
+    assert status(table, bsab_status_rule="pd_within", interval_days=28) == "undetermined"
+    assert status(table, bsab_status_rule="pd_within", interval_days=60) == "refractory"
+    assert status(table, bsab_status_rule="pd_within", interval_days=20) == "relapsed"
+
+
 # ------------------------------------------------------------------------------------------------ intolerance
 
 
@@ -228,6 +258,11 @@ def test_two_answers_on_one_day_matter_only_when_they_lead_to_different_classes(
 ) -> None:
     table = _DRUG + "".join(f"2024-01-29 | {one}\n" for one in answers) + "2024-02-20 | PD"
     assert status(table) == expected
+
+
+def test_not_evaluable_beside_another_answer_contradicts_nothing() -> None:
+    assert status(_DRUG + "2024-01-29 | PD\n2024-01-29 | NE") == "refractory"
+    assert status(_DRUG + "2024-01-29 | CR\n2024-01-29 | NE\n2024-02-20 | PD") == "relapsed"
 
 
 # --------------------------------------------------------------------------------------------- partial dates

@@ -129,6 +129,18 @@ def test_the_index_is_the_first_infusion_after_a_bispecific_antibody() -> None:
     assert collected(table) == "2024-03-04"
 
 
+def test_bridging_with_a_bispecific_antibody_does_not_make_an_earlier_car_t_the_index() -> None:
+    table = """
+        2022-01-10 | apheresis
+        2022-02-01 | glofitamab
+        2022-02-25 | infusion
+        2023-06-01 | glofitamab
+        2024-03-04 | apheresis
+        2024-04-01 | infusion
+    """
+    assert infused(table) == "2024-04-01"
+
+
 def test_two_bags_on_two_days_are_one_infusion_on_the_first() -> None:
     table = """
         2024-01-08 | glofitamab
@@ -161,6 +173,16 @@ def test_the_time_from_vein_to_vein_is_counted_in_days() -> None:
         """)
     )
     assert found.vein_to_vein == Span(shortest=28, longest=28)
+
+
+def test_a_collection_in_the_month_of_the_infusion_came_before_it() -> None:
+    found = anchors(
+        patient("""
+            2024-03    | apheresis
+            2024-03-20 | infusion
+        """)
+    )
+    assert found.vein_to_vein == Span(shortest=0, longest=19)
 
 
 def test_records_that_name_different_products_leave_the_product_open() -> None:

@@ -138,6 +138,29 @@ def test_a_month_before_an_exact_dose_does_not_matter() -> None:
     """) == (56, 56)
 
 
+def test_a_dose_in_the_month_of_the_collection_may_lie_on_either_side() -> None:
+    """Before the collection it leaves 0 to 3 days, after it the earlier dose counts: 0 to 56 days in all."""
+    person = patient("""
+        2024-01-08 | glofitamab
+        2024-03    | glofitamab
+        2024-03-04 | apheresis
+        2024-04-20 | infusion
+    """)
+    exposed = exposure_of(person).value
+    assert washout_of(person).value == Span(shortest=0, longest=56)
+    assert exposed is not None
+    assert not exposed.same_day_as_apheresis
+
+
+def test_a_collection_known_to_the_month_of_the_infusion_lies_before_it() -> None:
+    """Between 1 and 20 March: 53 to 72 days after 8 January."""
+    assert days("""
+        2024-01-08 | glofitamab
+        2024-03    | apheresis
+        2024-03-20 | infusion
+    """) == (53, 72)
+
+
 def test_a_stopped_dose_without_amount_may_or_may_not_have_been_given() -> None:
     """Given on 5 February: 28 days; not given: 56 days from the dose before."""
     found = washout_of(
@@ -226,3 +249,30 @@ def test_cells_banked_before_the_first_dose_have_no_washout() -> None:
     )
     assert found.value is None
     assert "not defined" in found.sentence
+
+
+def test_including_banked_cells_changes_nothing_for_a_patient_with_bridging() -> None:
+    assert days(
+        """
+        2024-01-08 | glofitamab
+        2024-03-04 | apheresis
+        2024-03-11 | glofitamab
+        2024-04-01 | infusion
+        """,
+        banked_cells="include",
+    ) == (56, 56)
+
+
+def test_one_dose_recorded_as_two_administrations_of_a_day_is_one_dose() -> None:
+    """A change of the bag, or an interruption for CRS."""
+    exposed = exposure_of(
+        patient("""
+            2024-01-08T09:00:00+08:00 | glofitamab
+            2024-01-08T14:30:00+08:00 | glofitamab
+            2024-01-15                | glofitamab
+            2024-03-04                | apheresis
+            2024-04-01                | infusion
+        """)
+    ).value
+    assert exposed is not None
+    assert [one.doses for one in exposed.exposures] == [2]

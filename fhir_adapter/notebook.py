@@ -25,7 +25,7 @@ from fhir_adapter.mapping.study import StudyFolder, read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.build import Cohort
 from fhir_adapter.pipeline.build import build as build_cohort
-from fhir_adapter.pipeline.fetch import fetch
+from fhir_adapter.pipeline.fetch import reached
 from fhir_adapter.publish.analysis_tables import analysis_files
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -130,7 +130,8 @@ def build(study: StudyFolder, source: str | Path) -> CohortFrames:
         tempfile.TemporaryDirectory() as beside,
         Store.open(Path(beside) / "landing.sqlite", f"folder:{path}") as store,
     ):
-        fetch(Settings(folder=path), store, _NO_CLOCK, lambda _: None).require_complete()
+        with reached(Settings(folder=path)) as land:
+            land(store, _NO_CLOCK, lambda _: None).require_complete()
         return CohortFrames(build_cohort(store, study))
 
 

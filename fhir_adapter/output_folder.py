@@ -43,10 +43,19 @@ class OutputFolder:
     def journal(self) -> Path:
         return self.path / "store" / "delivery.journal"
 
-    def prepare(self) -> None:
-        """Make the folder and check that it can be written, before anything else is done."""
-        if self.path.exists() and not self.path.is_dir():
+    def check(self) -> None:
+        """Whether the folder can be used, before anything is asked of anybody; nothing is made yet."""
+        if "://" in str(self.path) or (self.path.exists() and not self.path.is_dir()):
             raise UsageError(f"the output {self.path} is not a folder", "name another one with --out")
+        nearest = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise DiskError(
+                f"the output folder {self.path} cannot be written", "choose another --out, or its permissions"
+            )
+
+    def prepare(self) -> None:
+        """Make the folder and check that it can be written."""
+        self.check()
         with _disk(self.path):
             for folder in (self.path, self._generations, self.store.parent):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -56,7 +56,10 @@ def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
 
 def _elevations(people: Judgements, study: Study) -> Iterator[Estimate]:
     """Terms without grades: above the upper limit of the laboratory's own range, or not."""
+    first: dict[str, str] = {}
     for observable, term in study.elevated_terms.items():
+        first.setdefault(term, observable)
+    for term, observable in first.items():
         answers = [_elevated(person, observable) for person in people]
         label = f"{term}, above the upper limit of normal"
         figure = (f"toxicity.{observable}.elevated", "toxicity", label)

@@ -72,7 +72,7 @@ class Subject(Frozen):
             later += [event for event in events if event.on is not None and event.on.earliest > cut]
         proofs = [event for event in later if isinstance(event, Contact | Death)]
         first = min(proofs, key=_by_day, default=None)
-        return self.model_copy(update={**kept, "alive_after_cut": first.source if first else None})
+        return self.model_copy(update={**kept, "alive_after_cut": first.source if first else self.alive_after_cut})
 
 
 EVENT_FIELDS = (

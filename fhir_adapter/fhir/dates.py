@@ -118,6 +118,10 @@ class PartialDate:
 
 def _moved(text: str, zone: ZoneInfo) -> date:
     cleaned = re.sub(r"\.\d+", "", text.strip()).replace("Z", "+00:00")
+    midnight = re.fullmatch(r"(.*T)24:00(?::00)?(.*)", cleaned)
+    if midnight:
+        cleaned = f"{midnight[1]}00:00:00{midnight[2]}"
     # A leap second is not a time Python knows; the minute is enough to find the day.
     cleaned = re.sub(r"(T\d{2}:\d{2}):60", r"\1:59", cleaned)
-    return datetime.fromisoformat(cleaned).astimezone(zone).date()
+    moment = datetime.fromisoformat(cleaned) + timedelta(days=1 if midnight else 0)
+    return moment.astimezone(zone).date()

@@ -131,6 +131,7 @@ class Component(msgspec.Struct, frozen=True, gc=False):
     valueString: str = ""
     valueBoolean: bool | None = None
     dataAbsentReason: CodeableConcept | None = None
+    referenceRange: tuple[ReferenceRange, ...] = ()
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Observation"):

@@ -34,9 +34,10 @@ class _Envelope(msgspec.Struct, gc=False):
     resourceType: str = ""
     id: str = ""
     meta: _Meta | None = None
-    subject: _Reference | None = None
-    patient: _Reference | None = None
-    individual: _Reference | None = None
+    # Some types hold an array here (Account.subject): they are about several, so about nobody in particular.
+    subject: _Reference | list[msgspec.Raw] | None = None
+    patient: _Reference | list[msgspec.Raw] | None = None
+    individual: _Reference | list[msgspec.Raw] | None = None
 
 
 class Record(msgspec.Struct, frozen=True, dict=True):
@@ -95,6 +96,6 @@ def _person(envelope: _Envelope) -> str:
     if envelope.resourceType == "Patient":
         return envelope.id
     for candidate in (envelope.subject, envelope.patient, envelope.individual):
-        if candidate and (found := patient_id(candidate.reference)):
+        if isinstance(candidate, _Reference) and (found := patient_id(candidate.reference)):
             return found
     return ""

@@ -17,6 +17,7 @@ _GRADE_URLS = frozenset(
         "http://hl7.org/fhir/uv/ae-research-backport-ig/StructureDefinition/ae-severity-or-grade",
     )
 )
+_DIGITS = frozenset("012345")
 _STATUS_URL_END = "/StructureDefinition/status"
 
 
@@ -43,7 +44,7 @@ def map_adverse_event(resource: AdverseEvent, record: Record, reader: Reader) ->
         flags = (*flags, "onset-from-recorded-date")
     graded = _grade_concept(resource.extension)
     low, high, scale = _grade(resource, graded, reader)
-    if on is not None:
+    if on is not None and "onset-from-recorded-date" not in flags:
         yield events.Contact(on=on, source=source, kind="adverse-event")
     yield events.AdverseEvent(
         on=on, source=source, flags=flags, term=term.code, grade_min=low, grade_max=high, scale=scale
@@ -51,15 +52,25 @@ def map_adverse_event(resource: AdverseEvent, record: Record, reader: Reader) ->
 
 
 def _grade(resource: AdverseEvent, graded: CodeableConcept | None, reader: Reader) -> tuple[int, int, str]:
+    """(lowest, highest) grade and scale. A grade that is given wins over words that deny something."""
     text = resource.event.text if resource.event else ""
     scales = reader.terms["grading-scale"]
     scale = scales.translate(graded).code or scales.translate_text(text).code or ""
-    if reader.terms["negation"].translate_text(text).code == "absent":
-        return 0, 0, scale
-    named = reader.terms["grade"].every(graded) or reader.terms["grade"].every(resource.event)
-    # "grade 2-3": the worst counts.
-    worst = max(map(int, named), default=None)
-    return (1, 5, scale) if worst is None else (worst, worst, scale)
+    named = grades_in(graded, reader) or reader.terms["grade"].every(resource.event)
+    if named:
+        # "grade 2-3": the worst counts.
+        worst = max(map(int, named))
+        return worst, worst, scale
+    return (0, 0, scale) if reader.denied(resource.event) else (1, 5, scale)
+
+
+def grades_in(concept: CodeableConcept | None, reader: Reader) -> frozenset[str]:
+    """The grades that an answer names; one that is nothing but a digit is that grade."""
+    if concept is None:
+        return frozenset()
+    if concept.text.strip() in _DIGITS:
+        return frozenset((concept.text.strip(),))
+    return reader.terms["grade"].every(concept)
 
 
 def _grade_concept(extensions: tuple[Extension, ...]) -> CodeableConcept | None:

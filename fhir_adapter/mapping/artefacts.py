@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from fhir_adapter.errors import StudyError
-from fhir_adapter.mapping.terminology import ConceptMap, Terminology, normalise
+from fhir_adapter.mapping.terminology import ConceptMap, Target, Terminology, normalise
 
 _TEXT = "/CodeSystem/text"
+_GIVES_WAY = ("wider", "inexact")
 
 
 @dataclass
@@ -81,16 +83,17 @@ def read_vocabulary(folders: list[Path]) -> Vocabulary:
         url = str(resource.get("url", ""))
         vocabulary.files.setdefault(url, path)
         displays = vocabulary.displays.setdefault(url, {})
-        for concept in resource.get("concept", []):
-            displays[concept["code"]] = concept.get("display", concept["code"])
-            vocabulary.properties[url, concept["code"]] = _properties(concept)
+        with _as_artefact(path):
+            for concept in resource.get("concept", []):
+                displays[concept["code"]] = concept.get("display", concept["code"])
+                vocabulary.properties[url, concept["code"]] = _properties(concept)
     return vocabulary
 
 
 def read_terminology(folders: list[Path], vocabulary: Vocabulary, aliases: Mapping[str, str]) -> Terminology:
     """All ConceptMaps of the folders, merged by file name; a later folder's entry wins."""
-    codes: dict[str, dict[tuple[str, str], str]] = {}
-    phrases: dict[str, dict[str, str]] = {}
+    codes: dict[str, dict[tuple[str, str], Target]] = {}
+    phrases: dict[str, dict[str, Target]] = {}
     for path in _files(folders, "conceptmaps"):
         by_code, by_phrase = codes.setdefault(path.stem, {}), phrases.setdefault(path.stem, {})
         for source, code, target in _translations(path, vocabulary):
@@ -129,12 +132,13 @@ def read_value_sets(folders: list[Path], vocabulary: Vocabulary) -> dict[str, fr
     found: dict[str, frozenset[str]] = {}
     for path in _files(folders, "valuesets"):
         members: set[str] = set()
-        for include in read_json(path).get("compose", {}).get("include", []):
-            system = include.get("system", "")
-            concepts = [concept["code"] for concept in include.get("concept", [])]
-            for code in concepts:
-                vocabulary.check(path, "compose.include", system, code)
-            members.update(concepts or vocabulary.displays.get(system, {}))
+        with _as_artefact(path):
+            for include in read_json(path).get("compose", {}).get("include", []):
+                system = include.get("system", "")
+                concepts = [concept["code"] for concept in include.get("concept", [])]
+                for code in concepts:
+                    vocabulary.check(path, "compose.include", system, code)
+                members.update(concepts or vocabulary.displays.get(system, {}))
         found[path.stem] = frozenset(members)
     return found
 
@@ -155,14 +159,26 @@ def _files(folders: list[Path], kind: str) -> Iterator[Path]:
         yield from sorted((folder / kind).glob("*.json"))
 
 
-def _translations(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, str, str]]:
-    for group in read_json(path).get("group", []):
-        target_system = group.get("target", "")
-        for element in group.get("element", []):
-            targets = [target["code"] for target in element.get("target", []) if target.get("code")]
-            for code in targets[:1]:
-                vocabulary.check(path, f"group.element `{element['code']}`", target_system, code)
-                yield group.get("source", ""), element["code"], code
+def _translations(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Target]]:
+    """(source system, code or phrase, target) of every element of a ConceptMap."""
+    with _as_artefact(path):
+        for group in read_json(path).get("group", []):
+            for element in group.get("element", []):
+                for target in [target for target in element.get("target", []) if target.get("code")][:1]:
+                    vocabulary.check(
+                        path, f"group.element `{element['code']}`", group.get("target", ""), target["code"]
+                    )
+                    gives_way = target.get("equivalence") in _GIVES_WAY
+                    yield group.get("source", ""), element["code"], Target(target["code"], gives_way)
+
+
+@contextmanager
+def _as_artefact(path: Path) -> Iterator[None]:
+    """What has not the shape of its resource type is said with the file's name."""
+    try:
+        yield
+    except (KeyError, AttributeError, TypeError) as problem:
+        raise StudyError(f"{path} has not the shape of its resource type ({type(problem).__name__})", "") from None
 
 
 def _properties(concept: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

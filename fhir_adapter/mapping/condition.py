@@ -16,8 +16,8 @@ _NOT_CONFIRMED = {"unconfirmed", "provisional", "differential"}
 
 def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterator[Said]:
     """A condition counts when nobody has refuted it and it is not only suspected."""
-    status = _code(resource.verificationStatus)
-    if status in _NOT_TRUE | _NOT_CONFIRMED:
+    said = _codes(resource.verificationStatus)
+    for status in sorted(said & (_NOT_TRUE | _NOT_CONFIRMED)):
         yield set_aside(record, f"verification-{status}")
         return
     recorded = reader.date(resource.recordedDate)
@@ -25,6 +25,10 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
     source = source_of(record, "code")
     term = reader.terms["adverse-event"].translate(resource.code)
     if term.code in ("crs", "icans"):
+        if term.by == "text" and reader.denied(resource.code):
+            yield set_aside(record, "denied-or-only-suspected")
+            return
+        flags = term.flags if onset else (*term.flags, "onset-from-recorded-date")
         grade = reader.terms["grade"].translate(resource.code).code
         low, high = (int(grade), int(grade)) if grade else (1, 5)
         on = onset or recorded
@@ -35,7 +39,7 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
             grade_min=low,
             grade_max=high,
             carrier="condition",
-            flags=term.flags,
+            flags=flags,
         )
         return
     disease, unmapped = reader.translate("condition", resource.code, source)
@@ -43,8 +47,14 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
     if disease.code is None:
         yield set_aside(record, "condition-ambiguous" if disease.ambiguous else "condition-not-in-study")
         return
+    if disease.by == "text" and reader.denied(resource.code):
+        yield set_aside(record, "denied-or-only-suspected")
+        return
     label = (resource.code.text if resource.code else "") or disease.code
     yield Diagnosis(on=onset, recorded=recorded, source=source, flags=disease.flags, disease=disease.code, label=label)
+    if disease.code not in reader.diseases:
+        # Stage and sites of another disease say nothing about this one.
+        return
     for stage in resource.stage:
         found = reader.terms["stage"].translate(stage.summary)
         if found.code:
@@ -62,5 +72,5 @@ def is_extranodal(reader: Reader, site: str) -> bool:
     return "true" in reader.terms.property_of(reader.site_system, site, "extranodal")
 
 
-def _code(concept: CodeableConcept | None) -> str:
-    return next((coding.code for coding in concept.coding if coding.code), "") if concept else ""
+def _codes(concept: CodeableConcept | None) -> frozenset[str]:
+    return frozenset(coding.code for coding in concept.coding) if concept else frozenset()

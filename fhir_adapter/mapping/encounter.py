@@ -25,3 +25,5 @@ def map_encounter(resource: Encounter, record: Record, reader: Reader) -> Iterat
     for end, on in days:
         if on:
             yield Contact(on=on, source=source_of(record, f"period.{end}"), kind="encounter")
+    if not any(on for _, on in days):
+        yield set_aside(record, "no-usable-date")

@@ -8,6 +8,8 @@ import msgspec
 
 from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Reference, decode
 from fhir_adapter.fhir.record import Record, Unreadable
+from fhir_adapter.mapping.reading import Reader
+from fhir_adapter.mapping.terminology import NOTHING, Translation
 
 
 def medications(shared: Iterable[Record]) -> Mapping[str, Medication]:
@@ -19,27 +21,39 @@ def medications(shared: Iterable[Record]) -> Mapping[str, Medication]:
     return found
 
 
-def medication_concept(
-    reference: Reference | None, contained: tuple[msgspec.Raw, ...], known: Mapping[str, Medication]
-) -> CodeableConcept | None:
-    """The medication behind a reference as a concept; None when it cannot be resolved and has no display."""
-    if reference is None:
-        return None
-    medication = _resolve(reference.reference, contained, known)
-    if medication and medication.code:
-        return medication.code
-    if medication:
-        named = [ingredient.itemCodeableConcept for ingredient in medication.ingredient]
-        if len(named) == 1 and named[0]:
-            return named[0]
-    return CodeableConcept(text=reference.display) if reference.display else None
+def names_of(
+    inline: CodeableConcept | None, reference: Reference | None, contained: tuple[msgspec.Raw, ...], reader: Reader
+) -> list[CodeableConcept]:
+    """What a medication is called, the most telling first: its own code, its only ingredient, the display."""
+    names = [inline] if inline else []
+    if reference:
+        medication = _resolve(reference.reference, contained, reader)
+        if medication:
+            ingredients = [one.itemCodeableConcept for one in medication.ingredient if one.itemCodeableConcept]
+            names += [medication.code] if medication.code else []
+            names += ingredients if len(ingredients) == 1 else []
+        names += [CodeableConcept(text=reference.display)] if reference.display else []
+    return names
 
 
-def _resolve(reference: str, contained: tuple[msgspec.Raw, ...], known: Mapping[str, Medication]) -> Medication | None:
+def agent_of(names: Iterable[CodeableConcept], reader: Reader) -> tuple[Translation, CodeableConcept | None]:
+    """The study's agent by the first name that tells one, and that name."""
+    for name in names:
+        found = reader.terms["medication"].translate(name)
+        if found.code is not None or found.ambiguous:
+            return found, name
+    return NOTHING, None
+
+
+def _resolve(reference: str, contained: tuple[msgspec.Raw, ...], reader: Reader) -> Medication | None:
     if reference.startswith("#"):
         inner = (_read(raw) for raw in contained)
         return next((one for one in inner if one and one.id.lstrip("#") == reference[1:]), None)
-    return known.get(reference.split("/_history/")[0].rpartition("Medication/")[2])
+    base, found, name = reference.split("/_history/")[0].rpartition("Medication/")
+    if found and base and reader.base_url and base.rstrip("/") != reader.base_url:
+        # Another server's Medication may have the same id and be something else.
+        return None
+    return reader.medications.get(name.removeprefix("urn:uuid:"))
 
 
 def _read(body: bytes | msgspec.Raw) -> Medication | None:

@@ -8,7 +8,7 @@ from fhir_adapter.cohort.events import Contact, Dose, Infusion
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import MedicationAdministration
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.mapping.medication import medication_concept
+from fhir_adapter.mapping.medication import agent_of, names_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_GIVEN = {"not-done", "entered-in-error", "unknown"}
@@ -27,17 +27,17 @@ def map_administration(
     perhaps = resource.status in _PERHAPS and not _some_was_given(resource, started, ended)
     if not perhaps and started:
         yield Contact(on=started, source=source, kind="administration")
-    concept = resource.medicationCodeableConcept or medication_concept(
-        resource.medicationReference, resource.contained, reader.medications
-    )
-    if concept is None:
+    names = names_of(resource.medicationCodeableConcept, resource.medicationReference, resource.contained, reader)
+    if not names:
         yield set_aside(record, "medication-not-resolved")
         return
-    agent, unmapped = reader.translate("medication", concept, source)
-    yield from unmapped
+    agent, name = agent_of(names, reader)
     if agent.code is None:
+        _, unmapped = reader.translate("medication", names[0], source)
+        yield from unmapped
         yield set_aside(record, "medication-ambiguous" if agent.ambiguous else "medication-not-in-study")
         return
+    concept = name or names[0]
     label = concept.text or next((coding.display for coding in concept.coding if coding.display), agent.code)
     if agent.code in car_t:
         if started is None:

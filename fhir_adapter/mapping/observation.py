@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Literal, TypeAlias, cast
 
 from fhir_adapter.cohort.events import (
@@ -22,17 +22,21 @@ from fhir_adapter.cohort.events import (
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept, Component, Observation, Quantity, ReferenceRange
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.adverse_event import grades_in
 from fhir_adapter.mapping.condition import is_extranodal
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+from fhir_adapter.mapping.terminology import normalise
 
 NO_SITE = "none"
 _LOOKS_ALIKE = "other"  # measurements whose names resemble ours and that the study's tables know not to be ours
 _NOT_A_RESULT = {"entered-in-error", "cancelled", "registered", "unknown"}
 _PRELIMINARY = "preliminary"
+_ONE_DIGIT = frozenset(map(Decimal, range(10)))
 _COMPARATORS = {"", "<", "<=", ">", ">="}
-_NUMBER = re.compile(r"\s*(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)\s*")
-_RANGE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:-|~|–|to)\s*(\d+(?:\.\d+)?)\s*")
-_UP_TO = re.compile(r"\s*(?:<|<=|≤)\s*(\d+(?:\.\d+)?)\s*")
+_NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?(?:\s*[x*]\s*\d+(?:\.\d+)?){0,2})\s*(mm|cm)")
+_RANGE = re.compile(r"[(\[]?\s*(\d+(?:\.\d+)?)\s*(?:-{1,2}|~|to|bis)\s*(\d+(?:\.\d+)?)\s*[)\]]?(?:\s+\D.*|[^\d\s.].*)?")
+_UP_TO = re.compile(r"(?:<|<=|≤|up to)\s*(\d+(?:\.\d+)?)(?:\s+\D.*|[^\d\s.].*)?")
 
 Comparator: TypeAlias = Literal["", "<", "<=", ">", ">="]
 Result: TypeAlias = Observation | Component
@@ -64,7 +68,7 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
         return
     moment = resource.effectiveDateTime or resource.effectiveInstant
     on, _, _ = reader.span(moment, resource.effectivePeriod)
-    if on:
+    if on and resource.dataAbsentReason is None:
         yield Contact(on=on, source=source_of(record, "effective[x]"), kind="observation")
     flags = ("preliminary",) if resource.status == _PRELIMINARY else ()
     code, unmapped = reader.translate("observation", resource.code, source_of(record, "code"))
@@ -77,6 +81,8 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
     ]
     if not used:
         yield from unmapped
+        for part in resource.component:
+            yield from reader.translate("observation", part.code, source_of(record, "component.code"))[1]
         yield set_aside(record, "observation-ambiguous" if code.ambiguous else "observation-not-in-study")
         return
     if on is None:
@@ -109,14 +115,14 @@ def _concept(result: Result) -> CodeableConcept | None:
 
 
 def _whole(result: Result) -> int | None:
-    """A whole number, however it is written; None when it is not one."""
+    """A whole number of one digit, however it is written; None when it is not one."""
     if result.valueInteger is not None:
         return result.valueInteger
     quantity = result.valueQuantity
-    if quantity and quantity.value is not None and not quantity.comparator and quantity.value == int(quantity.value):
-        return int(quantity.value)
-    text = result.valueString.strip()
-    return int(text) if text.isdecimal() and len(text) == 1 else None
+    if quantity and quantity.value is not None and not quantity.comparator:
+        return int(quantity.value) if quantity.value in _ONE_DIGIT else None
+    text = result.valueString or (result.valueCodeableConcept.text if result.valueCodeableConcept else "")
+    return int(text.strip()) if text.strip().isdecimal() and len(text.strip()) == 1 else None
 
 
 def _performance(_: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
@@ -138,20 +144,30 @@ def _stage(_: str, result: Result, __: Observation, place: _Place) -> Iterator[S
 
 
 def _lesion(name: str, result: Result, _: Observation, place: _Place) -> Iterator[Said]:
-    quantity = result.valueQuantity
-    if quantity is None or quantity.value is None or quantity.comparator:
+    """The longest single dimension; "75 x 62 mm" as text is read too."""
+    sizes = [result.valueQuantity] if result.valueQuantity else _written_sizes(result.valueString)
+    exact = [one for one in sizes if one.value is not None and not one.comparator]
+    if not exact:
         yield place.aside("lesion-without-exact-size")
         return
-    longest = place.reader.units.convert(name, quantity.value, quantity)
-    if longest is None:
-        yield place.aside("unit-not-known")
+    lengths = [place.reader.units.convert(name, one.value, one) for one in exact if one.value is not None]
+    known = [length for length in lengths if length is not None]
+    if len(known) < len(exact) or not all(place.reader.units.plausible(name, length) for length in known):
+        yield place.aside("unit-not-known" if len(known) < len(exact) else "value-not-plausible")
     else:
-        yield Lesion(on=place.on, source=place.source, flags=place.flags, longest_mm=longest)
+        yield Lesion(on=place.on, source=place.source, flags=place.flags, longest_mm=max(known))
+
+
+def _written_sizes(text: str) -> list[Quantity]:
+    found = _SIZE.fullmatch(normalise(text))
+    if not found:
+        return []
+    return [Quantity(value=Decimal(part), unit=found[2]) for part in re.split(r"\s*[x*]\s*", found[1])]
 
 
 def _site(_: str, result: Result, resource: Observation, place: _Place) -> Iterator[Said]:
     concept = _concept(result) or resource.bodySite
-    if isinstance(result, Observation) and result.valueBoolean is False:
+    if result.valueBoolean is False or place.reader.denied(concept):
         yield place.aside("site-not-involved")
         return
     named = place.reader.terms["body-site"].every(concept)
@@ -171,6 +187,9 @@ def _response(_: str, result: Result, __: Observation, place: _Place) -> Iterato
     if found.code is None:
         yield place.aside("response-ambiguous" if found.ambiguous else "response-not-read")
         return
+    if found.by == "text" and found.code != "NE" and place.reader.denied(_concept(result)):
+        yield place.aside("denied-or-only-suspected")
+        return
     category = cast(ResponseCategory, found.code)
     method = "category" if found.by == "code" else "text"
     flags = (*place.flags, *found.flags)
@@ -180,14 +199,16 @@ def _response(_: str, result: Result, __: Observation, place: _Place) -> Iterato
 def _graded_event(name: str, result: Result, __: Observation, place: _Place) -> Iterator[Said]:
     """A grade of CRS or ICANS as an Observation; 0 or a negated text says that there was none."""
     term = name.removesuffix("-grade")
-    grade, bounds = _whole(result), None
     concept = _concept(result)
-    if grade is not None:
-        bounds = (grade, grade)
-    elif concept and place.reader.terms["negation"].translate(concept).code == "absent":
+    number = _whole(result)
+    named = grades_in(concept, place.reader)
+    bounds = None
+    if number is not None:
+        bounds = (number, number)
+    elif named:
+        bounds = (max(map(int, named)),) * 2
+    elif place.reader.denied(concept):
         bounds = (0, 0)
-    elif concept and (found := place.reader.terms["grade"].translate(concept)).code:
-        bounds = (int(found.code), int(found.code))
     if bounds is None or not 0 <= bounds[0] <= 5:
         yield place.aside("grade-not-read")
         return
@@ -205,30 +226,33 @@ def _graded_event(name: str, result: Result, __: Observation, place: _Place) -> 
 
 
 def _lab(name: str, result: Result, resource: Observation, place: _Place) -> Iterator[Said]:
-    if name not in place.reader.units.analytes:
+    units = place.reader.units
+    if name not in units.analytes:
         yield place.aside("observation-not-used")
         return
-    quantity = result.valueQuantity or _written_number(result, resource)
+    quantity = _number(result)
     if quantity is None or quantity.value is None:
         yield place.aside("lab-without-number")
         return
     if quantity.comparator not in _COMPARATORS:
         yield place.aside("comparator-not-known")
         return
-    units = place.reader.units
-    value = units.convert(name, quantity.value, quantity)
+    flags = place.flags
+    if not (quantity.unit or quantity.code):
+        # The laboratory's own range says in which unit it reports; magnitude is checked below.
+        quantity, flags = _with_unit_of(result.referenceRange, quantity), (*flags, "unit-from-range")
+    value = units.convert(name, quantity.value, quantity) if quantity.value is not None else None
     if value is None:
         yield place.aside("unit-missing" if not (quantity.unit or quantity.code) else "unit-not-known")
         return
     if not units.plausible(name, value):
         yield place.aside("value-not-plausible")
         return
-    ranges = result.referenceRange if isinstance(result, Observation) else ()
-    low, high = _limits(name, ranges, quantity, place.reader)
+    low, high = _limits(name, result.referenceRange, quantity, place.reader)
     yield Lab(
         on=place.on,
         source=place.source,
-        flags=place.flags,
+        flags=flags,
         observable=name,
         value=value,
         comparator=cast(Comparator, quantity.comparator),
@@ -239,23 +263,36 @@ def _lab(name: str, result: Result, resource: Observation, place: _Place) -> Ite
     )
 
 
-def _written_number(result: Result, resource: Observation) -> Quantity | None:
-    """A number that was sent as text, with the unit of its reference range when there is one."""
-    found = _NUMBER.fullmatch(result.valueString) if result.valueString else None
+def _number(result: Result) -> Quantity | None:
+    """The number of a result, however it was sent."""
+    if result.valueQuantity:
+        return result.valueQuantity
+    if result.valueInteger is not None:
+        return Quantity(value=Decimal(result.valueInteger))
+    found = _NUMBER.fullmatch(result.valueString.strip()) if result.valueString else None
     if not found:
         return None
     comparator = {"≤": "<=", "≥": ">="}.get(found[1] or "", found[1] or "")
-    ranges = (limit for entry in resource.referenceRange for limit in (entry.low, entry.high) if limit)
-    limit = next(ranges, None)
-    unit, code = (limit.unit, limit.code) if limit else ("", "")
-    return Quantity(value=Decimal(found[2]), comparator=comparator, unit=unit, code=code)
+    return Quantity(value=Decimal(found[2]), comparator=comparator)
+
+
+def _with_unit_of(ranges: tuple[ReferenceRange, ...], number: Quantity) -> Quantity:
+    """The number with the unit of its reference range, when the range has exactly one."""
+    limits = [limit for entry in ranges for limit in (entry.low, entry.high) if limit and (limit.unit or limit.code)]
+    if len({(limit.unit, limit.code) for limit in limits}) != 1:
+        return number
+    return Quantity(value=number.value, comparator=number.comparator, unit=limits[0].unit, code=limits[0].code)
 
 
 def _limits(
     name: str, ranges: tuple[ReferenceRange, ...], value: Quantity, reader: Reader
 ) -> tuple[Decimal | None, Decimal | None]:
-    """The laboratory's normal limits in the canonical unit; none when there is no normal range, or more than one."""
-    normal = [entry for entry in ranges if _is_normal(entry)]
+    """The laboratory's normal limits in the canonical unit; none when there is no normal range, or more than one.
+
+    A range that is typed as normal wins over one that does not say what it is.
+    """
+    typed = [entry for entry in ranges if entry.type and _is_normal(entry)]
+    normal = typed or [entry for entry in ranges if entry.type is None]
     if len(normal) != 1:
         return None, None
     entry = normal[0]
@@ -272,18 +309,16 @@ def _limit(name: str, limit: Quantity | None, value: Quantity, reader: Reader) -
 
 
 def _written_limits(text: str) -> tuple[Quantity | None, Quantity | None]:
-    try:
-        if found := _RANGE.fullmatch(text):
-            return Quantity(value=Decimal(found[1])), Quantity(value=Decimal(found[2]))
-        if found := _UP_TO.fullmatch(text):
-            return None, Quantity(value=Decimal(found[1]))
-    except InvalidOperation:
-        return None, None
+    plain = normalise(text)
+    if found := _RANGE.fullmatch(plain):
+        return Quantity(value=Decimal(found[1])), Quantity(value=Decimal(found[2]))
+    if found := _UP_TO.fullmatch(plain):
+        return None, Quantity(value=Decimal(found[1]))
     return None, None
 
 
 def _is_normal(entry: ReferenceRange) -> bool:
-    return entry.type is None or any(coding.code == "normal" for coding in entry.type.coding)
+    return entry.type is not None and any(coding.code == "normal" for coding in entry.type.coding)
 
 
 _MAPPERS: dict[str, Mapper] = {

@@ -32,15 +32,16 @@ def survivors(patients: Mapping[str, Patient]) -> dict[str, str]:
     say who survives.
     """
     successor: dict[str, str] = {}
-    for patient, links in ((key, found.link) for key, found in patients.items()):
-        for link in links:
-            other = patient_id(link.other.reference)
-            if other == patient:
-                continue
-            if link.type == "replaced-by":
-                successor[patient] = other
-            elif link.type == "replaces" and other in patients:
-                successor.setdefault(other, patient)
+    links = sorted(
+        (key, link.type, patient_id(link.other.reference)) for key, one in patients.items() for link in one.link
+    )
+    for patient, kind, other in links:
+        if kind == "replaces" and other in patients and other != patient:
+            successor[other] = patient
+    # What a replaced Patient says of itself wins.
+    for patient, kind, other in links:
+        if kind == "replaced-by" and other != patient:
+            successor[patient] = other
     return {patient: _last(patient, successor, patients) for patient in patients}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fhir_adapter.cohort.events import Collection, Contact, Infusion, Therapy
 from fhir_adapter.fhir.r4 import Procedure
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.mapping.medication import medication_concept
+from fhir_adapter.mapping.medication import names_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_DONE = {"preparation", "not-done", "entered-in-error", "unknown", "on-hold"}
@@ -54,10 +54,14 @@ def _failed(resource: Procedure, reader: Reader) -> bool:
 
 def _product(resource: Procedure, reader: Reader, car_t: frozenset[str]) -> tuple[str, str]:
     """The product that the procedure names as used, or in its own code; unspecified when it names none or several."""
-    used = (medication_concept(one, resource.contained, reader.medications) for one in resource.usedReference)
-    named = [*resource.usedCode, *(one for one in used if one), *([resource.code] if resource.code else [])]
-    for concept in named:
-        found = reader.terms["medication"].translate(concept)
-        if found.code in car_t:
-            return str(found.code), concept.text
-    return UNSPECIFIED_PRODUCT, ""
+    names = [*resource.usedCode]
+    for used in resource.usedReference:
+        names += names_of(None, used, resource.contained, reader)
+    names += [resource.code] if resource.code else []
+    found = {
+        code: name.text
+        for name in reversed(names)
+        if (code := reader.terms["medication"].translate(name).code) in car_t and code
+    }
+    specific = {code: text for code, text in found.items() if code != UNSPECIFIED_PRODUCT}
+    return next(iter(specific.items())) if len(specific) == 1 else (UNSPECIFIED_PRODUCT, "")

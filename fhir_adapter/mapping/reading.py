@@ -40,13 +40,18 @@ Said: TypeAlias = Event | SetAside | Unmapped
 
 @dataclass(frozen=True)
 class Reader:
-    """The study's tables, as mappers use them."""
+    """The study's tables, as mappers use them.
+
+    `diseases` are those whose stage and sites count; `base_url` is the server of the records, empty for a folder.
+    """
 
     terms: Terminology
     units: Units
     agent_system: str
     site_system: str
+    diseases: frozenset[str] = frozenset()
     zone: ZoneInfo | None = None
+    base_url: str = ""
     medications: Mapping[str, Medication] = field(default_factory=dict)
 
     def date(self, text: str) -> PartialDate | None:
@@ -75,6 +80,10 @@ class Reader:
             return found, iter(())
         system, code, text = describe(concept)
         return found, iter((Unmapped(table, system, code, text, str(source)),))
+
+    def denied(self, *concepts: CodeableConcept | None) -> bool:
+        """Whether the words of a concept say that something is not there, or only suspected."""
+        return any(self.terms["negation"].translate(one).code == "absent" for one in concepts if one)
 
 
 def source_of(record: Record, element: str) -> Source:

@@ -46,14 +46,16 @@ class StudyFolder:
     agent_system: str
     site_system: str
 
-    def reader(self, shared: list[Record]) -> Reader:
+    def reader(self, shared: list[Record], base_url: str = "") -> Reader:
         """The reader for mappers; `shared` are the resources that belong to no person (Medication)."""
         return Reader(
             terms=self.terms,
             units=self.units,
             agent_system=self.agent_system,
             site_system=self.site_system,
+            diseases=self.study.roles.disease | self.study.roles.transformed_disease,
             zone=self.study.parameters.zone,
+            base_url=base_url,
             medications=medications(shared),
         )
 
@@ -79,6 +81,7 @@ def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> 
     folders = [common, *([common / "unverified"] if parameters.unverified_codes else []), folder]
     vocabulary = read_vocabulary(folders)
     units = read_units(common / "units.toml")
+    _check_words(folder / "study.toml", parameters, elevated, vocabulary, units)
     study = Study(
         **about,
         parameters=parameters,
@@ -107,6 +110,10 @@ def _split(
         if not isinstance(written.get(key), str):
             raise StudyError(f"{path}: `{key}` is missing or not a text", f'add {key} = "..." at the top')
     about = {key: written[key] for key in _ABOUT}
+    for table in ("value_sets", "elevated_terms"):
+        entries = written.get(table, {})
+        if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
+            raise StudyError(f"{path}: [{table}] is not a table of texts", 'write name = "text" in each line')
     flat = {key: value for key, value in written.items() if key not in (*_ABOUT, "value_sets", "elevated_terms")}
     return about, written.get("value_sets", {}), written.get("elevated_terms", {}), flat
 
@@ -144,6 +151,19 @@ def _roles(path: Path, roles: Mapping[str, str], value_sets: Mapping[str, frozen
     if missing:
         raise StudyError(f"{path}: [value_sets] lacks the role `{missing[0]}`", "every role needs one value set")
     return Roles(**{role: value_sets[name] for role, name in roles.items()})
+
+
+def _check_words(
+    path: Path, parameters: Parameters, elevated: Mapping[str, str], vocabulary: Vocabulary, units: Units
+) -> None:
+    """Observables and scales that the study names must exist."""
+    for observable in elevated:
+        if observable not in units.analytes:
+            message = f"{path}: [elevated_terms] `{observable}` has no table in units.toml"
+            raise StudyError(message, nearest(observable, list(units.analytes)))
+    scales = vocabulary.system("grading-scale")
+    for key in ("crs_scale", "icans_scale"):
+        vocabulary.check(path, f"`{key}`", scales, getattr(parameters, key))
 
 
 def _agents(vocabulary: Vocabulary) -> dict[str, Agent]:

@@ -45,13 +45,21 @@ class Translation:
 NOTHING = Translation(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a code or phrase translates to; a `wider` one gives way to any other translation of the same concept."""
+
+    code: str
+    wider: bool = False
+
+
 @dataclass(frozen=True)
 class ConceptMap:
     """One translation table: `codes` by (canonical system, code), `phrases` by normalised text."""
 
     name: str
-    codes: Mapping[tuple[str, str], str]
-    phrases: Mapping[str, str]
+    codes: Mapping[tuple[str, str], Target]
+    phrases: Mapping[str, Target]
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -66,34 +74,43 @@ class ConceptMap:
         if concept is None:
             return NOTHING
         coded = self._by_code(concept)
-        texts = self.in_text(concept.text, *(coding.display for coding in concept.coding))
-        if len(coded) > 1:
-            return Translation(None, by="code", ambiguous=True)
-        if coded:
-            code = next(iter(coded))
-            return Translation(code, by="code", disagree=bool(texts) and code not in texts)
-        if len(texts) > 1:
-            return Translation(None, by="text", ambiguous=True)
-        return Translation(next(iter(texts)), by="text") if texts else NOTHING
+        written = self._by_text(concept)
+        exact = {one.code for one in coded if not one.wider}
+        found, by = (coded, "code") if exact or not any(not one.wider for one in written) else (written, "text")
+        if not found:
+            found, by = written, "text"
+        codes = _most_exact(found)
+        if not codes:
+            return NOTHING
+        if len(codes) > 1:
+            return Translation(None, by=by, ambiguous=True)
+        code = next(iter(codes))
+        said = _most_exact(self._in_texts(concept.text)) or _most_exact(written)
+        return Translation(
+            code, by=by, disagree=(bool(said) and code not in said) or (by == "text" and _differ(coded, code))
+        )
 
     def every(self, concept: CodeableConcept | None) -> frozenset[str]:
         """All study codes a concept names, for answers that may list several (sites of disease)."""
         if concept is None:
             return frozenset()
-        return self._by_code(concept) or self.in_text(concept.text, *(coding.display for coding in concept.coding))
+        return _most_exact(self._by_code(concept)) or _most_exact(self._by_text(concept))
 
     def translate_text(self, text: str) -> Translation:
         """The study code of a free text, by phrases only."""
         return self.translate(CodeableConcept(text=text))
 
-    def in_text(self, *texts: str) -> frozenset[str]:
-        """Every study code whose phrase stands in one of the texts."""
+    def _by_text(self, concept: CodeableConcept) -> frozenset[Target]:
+        return self._in_texts(concept.text, *(coding.display for coding in concept.coding))
+
+    def _in_texts(self, *texts: str) -> frozenset[Target]:
+        """What the phrases that stand in some texts translate to."""
         if self._finder is None:
             return frozenset()
         plain = (normalise(text) for text in texts if text)
         return frozenset(self.phrases[hit.group()] for text in plain for hit in self._finder.finditer(text))
 
-    def _by_code(self, concept: CodeableConcept) -> frozenset[str]:
+    def _by_code(self, concept: CodeableConcept) -> frozenset[Target]:
         keys = ((self._canonical(coding.system), coding.code.strip()) for coding in concept.coding)
         return frozenset(self.codes[key] for key in keys if key in self.codes)
 
@@ -102,9 +119,20 @@ class ConceptMap:
         return self.aliases.get(plain, plain)
 
 
+def _most_exact(targets: frozenset[Target]) -> frozenset[str]:
+    """The codes that nothing more exact displaces."""
+    exact = frozenset(one.code for one in targets if not one.wider)
+    return exact or frozenset(one.code for one in targets)
+
+
+def _differ(coded: frozenset[Target], code: str) -> bool:
+    return bool(coded) and code not in {one.code for one in coded}
+
+
 def _whole_words(phrase: str) -> str:
+    """Not inside a word; and PD is not found in PD-1 or PD-L1."""
     before = r"(?<![0-9a-z])" if _WORD.match(phrase[0]) else ""
-    after = r"(?![0-9a-z])" if _WORD.match(phrase[-1]) else ""
+    after = r"(?![0-9a-z]|-l?[0-9])" if _WORD.match(phrase[-1]) else ""
     return before + re.escape(phrase) + after
 
 
@@ -127,9 +155,9 @@ def describe(concept: CodeableConcept | None) -> tuple[str, str, str]:
     """(system, code, text) by which an unmapped concept is listed: its first coding, else its text."""
     if concept is None:
         return ("", "", "")
-    first = next(iter(_codings(concept)), ("", "", ""))
+    first = next((coding for coding in _codings(concept) if coding[1]), next(iter(_codings(concept)), ("", "", "")))
     return (first[0], first[1], concept.text or first[2])
 
 
 def _codings(concept: CodeableConcept) -> Iterable[tuple[str, str, str]]:
-    return ((coding.system, coding.code, coding.display) for coding in concept.coding if coding.code)
+    return ((coding.system, coding.code, coding.display) for coding in concept.coding)

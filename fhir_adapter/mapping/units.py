@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 from fhir_adapter.errors import StudyError
 from fhir_adapter.fhir.r4 import Quantity
 from fhir_adapter.mapping.artefacts import nearest, read_toml
+
+_DIGITS = 60
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,13 @@ class Units:
         The UCUM code is tried first, then the unit as printed: `K/uL` and its kind are everyday spellings, not UCUM.
         """
         analyte = self.analytes.get(observable)
-        if analyte is None or not value.is_finite():
+        if analyte is None or not _is_a_measurement(value):
             return None
         for spelling in (written.code, written.unit):
             factor = analyte.factors.get(_spelling(spelling)) if spelling else None
             if factor is not None:
-                return _plain(value * factor)
+                with localcontext(prec=_DIGITS):
+                    return _plain(value * factor)
         return None
 
     def plausible(self, observable: str, value: Decimal) -> bool:
@@ -70,6 +73,13 @@ def read_units(path: Path) -> Units:
             hint = "it needs a table with canonical and factors, and plausible = [low, high]"
             raise StudyError(f"{path}: [analytes.{observable}] is not complete", hint) from None
     return Units(found)
+
+
+def _is_a_measurement(value: Decimal) -> bool:
+    """Finite, and of a length and size that a measurement can have."""
+    if not value.is_finite():
+        return False
+    return len(value.as_tuple().digits) <= _DIGITS // 2 and abs(value.adjusted()) <= _DIGITS // 2
 
 
 def _spelling(unit: str) -> str:

@@ -22,7 +22,7 @@ from fhir_adapter.mapping.study import StudyFolder, read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import publish
 from fhir_adapter.pipeline.build import Cohort, build
-from fhir_adapter.pipeline.fetch import Fetched, Say, fetch
+from fhir_adapter.pipeline.fetch import Fetched, Say, reached
 from fhir_adapter.publish.analysis_tables import analysis_files
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
@@ -46,16 +46,18 @@ def run(settings: Settings, started_at: str, say: Say) -> Results:
     """Everything in order. `started_at` is an instant; nothing else depends on the clock."""
     folder = read_study(settings.study, settings.set)
     out = OutputFolder(settings.out)
-    with out.locked(), Store.open(out.store, settings.source) as store:
-        fetch(settings, store, started_at, say).require_complete()
+    out.check()
+    with reached(settings) as land, out.locked(), Store.open(out.store, settings.source) as store:
+        land(store, started_at, say).require_complete()
         return results(store, folder, settings, out, started_at, "publish", say)
 
 
 def fetch_only(settings: Settings, started_at: str, say: Say) -> Fetched:
     """Bring the landing store up to date."""
     out = OutputFolder(settings.out)
-    with out.locked(), Store.open(out.store, settings.source) as store:
-        fetched = fetch(settings, store, started_at, say)
+    out.check()
+    with reached(settings) as land, out.locked(), Store.open(out.store, settings.source) as store:
+        fetched = land(store, started_at, say)
     fetched.require_complete()
     return fetched
 

@@ -87,10 +87,13 @@ class Cohort:
 
 def build(store: Store, folder: StudyFolder) -> Cohort:
     """Map and judge everybody in the store."""
-    return build_from(store.current(), store.quarantine(), folder)
+    base_url = "" if store.source.startswith("folder:") else store.source
+    return build_from(store.current(), store.quarantine(), folder, base_url)
 
 
-def build_from(records: Iterable[Record], quarantined: Sequence[Quarantined], folder: StudyFolder) -> Cohort:
+def build_from(
+    records: Iterable[Record], quarantined: Sequence[Quarantined], folder: StudyFolder, base_url: str = ""
+) -> Cohort:
     """Map and judge everybody among the records. The order of the records does not matter."""
     by_person: dict[str, list[Record]] = {}
     for record in records:
@@ -98,7 +101,7 @@ def build_from(records: Iterable[Record], quarantined: Sequence[Quarantined], fo
     patients, unreadable = _patients(by_person)
     survivor_of = survivors(patients)
     shared = by_person.pop("", [])
-    reader = folder.reader(shared)
+    reader = folder.reader(shared, base_url)
     judged: list[Judgement | Excluded] = []
     aside: list[SetAside] = [*unreadable, *_strangers(by_person, survivor_of), *_in_quarantine(quarantined)]
     unmapped: list[Unmapped] = []

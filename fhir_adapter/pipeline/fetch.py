@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fhir_adapter.ehr.capability import fetch_capability
-from fhir_adapter.ehr.folder import read_pages, scan
+from fhir_adapter.ehr.folder import FolderFile, read_pages, scan
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.plan import StreamPlan, plan
 from fhir_adapter.ehr.search import fetch_stream
@@ -17,6 +20,7 @@ from fhir_adapter.errors import IncompleteError, UsageError
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
 from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.fhir.resource_types import R4_TYPES
 from fhir_adapter.fhir.validate import check
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
@@ -61,12 +65,24 @@ def connected(base_url: str, settings: Settings) -> Iterator[Transport]:
         yield transport
 
 
-def fetch(settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
-    """Fetch everything the study reads. Data already landed stay, whatever happens later."""
+Land = Callable[[Store, str, Say], Fetched]
+
+
+@contextmanager
+def reached(settings: Settings) -> Iterator[Land]:
+    """Look at the source first; what is yielded lands everything the study reads, starting at an instant.
+
+    Nothing is written before the source has shown that it can be read. Data once landed stay, whatever happens later.
+    """
     if settings.folder:
-        return _fetch_folder(settings, store, started_at, say)
+        files = list(scan(settings.folder))
+        yield lambda store, started_at, say: _land_folder(files, store, started_at, say)
+        return
     with connected(settings.server, settings) as transport:
-        return _fetch_server(transport, settings, store, started_at, say)
+        streams = plan_streams(transport, settings)
+        if not any(stream.type == "Patient" and stream.how != "unsupported" for stream in streams):
+            raise UsageError("this server offers no Patient resources", "without patients there is nothing to build")
+        yield lambda store, started_at, say: _land_server(transport, streams, settings, store, started_at, say)
 
 
 def plan_streams(transport: Transport, settings: Settings) -> list[StreamPlan]:
@@ -74,11 +90,10 @@ def plan_streams(transport: Transport, settings: Settings) -> list[StreamPlan]:
     return plan(fetch_capability(transport), READ_TYPES, _listed_patients(settings))
 
 
-def _fetch_server(transport: Transport, settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
-    streams = plan_streams(transport, settings)
+def _land_server(
+    transport: Transport, streams: Sequence[StreamPlan], settings: Settings, store: Store, started_at: str, say: Say
+) -> Fetched:
     offered = [stream for stream in streams if stream.how != "unsupported"]
-    if not any(stream.type == "Patient" for stream in offered):
-        raise UsageError("this server offers no Patient resources", "without patients there is nothing to build")
     run = store.begin_run(started_at)
     landing = _Landing(store, run, say, frozenset(stream.type for stream in offered))
     for stream in streams:
@@ -97,13 +112,18 @@ def _fetch_server(transport: Transport, settings: Settings, store: Store, starte
     return landing.finish()
 
 
-def _fetch_folder(settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
-    files = list(scan(settings.folder)) if settings.folder else []
+def _land_folder(files: Sequence[FolderFile], store: Store, started_at: str, say: Say) -> Fetched:
     run = store.begin_run(started_at)
     landing = _Landing(store, run, say, frozenset(READ_TYPES))
-    for file in files:
-        landing.land(file.name, read_pages(file))
+    for number, file in enumerate(files, start=1):
+        landing.land(_stream_name(number, file), read_pages(file))
     return landing.finish()
+
+
+def _stream_name(number: int, file: FolderFile) -> str:
+    """Files named after a resource type keep their name; any other may be named after a person, so it is counted."""
+    first = re.split(r"[^A-Za-z]", Path(file.name).name, maxsplit=1)[0]
+    return file.name if first in R4_TYPES else f"file {number:04d}"
 
 
 def _pages(transport: Transport, stream: StreamPlan, settings: Settings) -> Iterator[Page]:
@@ -135,21 +155,33 @@ class _Landing:
     def land(self, stream: str, pages: Iterable[Page]) -> None:
         """Land one stream to its end; what is missing is written into the ledger, not raised."""
         announced: int | None = None
+        passed_over: Counter[str] = Counter()
         try:
             for page in pages:
                 announced = page.announced
-                self._land_page(stream, page)
+                passed_over += self._land_page(stream, page)
         except IncompleteError as problem:
             self._store.finish_stream(self._run, stream, announced=announced, complete=False, reason=problem.message)
             self._say(f"{stream}: incomplete")
             return
-        self._store.finish_stream(self._run, stream, announced=announced, complete=True, unverified=announced is None)
+        reason = f"not read by studies: {', '.join(f'{n} {type}' for type, n in sorted(passed_over.items()))}"
+        self._store.finish_stream(
+            self._run,
+            stream,
+            announced=announced,
+            complete=True,
+            unverified=announced is None,
+            reason=reason if passed_over else "",
+        )
 
-    def _land_page(self, stream: str, page: Page) -> None:
+    def _land_page(self, stream: str, page: Page) -> Counter[str]:
+        """Land one page; returns how many resources of which types no study reads were passed over."""
+        passed_over: Counter[str] = Counter()
         records: list[Record] = []
         quarantined: list[Quarantined] = [*page.quarantined]
         for record in page.records:
             if record.type not in READ_TYPES:
+                passed_over[record.type] += 1
                 continue
             self._seen[record.type].add(record.id)
             verdict = check(record)
@@ -158,6 +190,7 @@ class _Landing:
             else:
                 quarantined.append(set_aside(stream, record.body, verdict.reason, type=record.type, id=record.id))
         self._store.land(self._run, stream, records, quarantined)
+        return passed_over
 
     def finish(self) -> Fetched:
         """Mark what a complete fetch did not show any more as deleted, and close the run."""

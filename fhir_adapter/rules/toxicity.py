@@ -35,7 +35,10 @@ def toxicities(subject: Subject, study: Study, index: Index) -> tuple[Finding[To
     found: list[Finding[Toxicity] | None] = [_documented(term, subject, study, index) for term in (CRS, ICANS)]
     by_term = groupby(study.grading, key=lambda clause: clause.term_code)
     found += [_laboratory(tuple(clauses), subject, study, index) for _, clauses in by_term]
-    found += [_elevated(name, subject, study, index) for name in sorted(study.elevated_terms)]
+    by_name: dict[str, list[str]] = {}
+    for observable, term in study.elevated_terms.items():
+        by_name.setdefault(term, []).append(observable)
+    found += [_elevated(term, observables, subject, study, index) for term, observables in by_name.items()]
     return tuple(one for one in found if one)
 
 
@@ -129,9 +132,14 @@ def _emergent(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], st
     return (low if low > before[1] else 0), (high if high > before[0] else 0)
 
 
-def _elevated(observable: str, subject: Subject, study: Study, index: Index) -> Finding[Toxicity] | None:
-    """A value above the laboratory's own upper limit in the same report; CTCAE has no term for it."""
-    tests = [one for one in subject.labs if one.observable == observable]
+def _elevated(
+    term: str, observables: Sequence[str], subject: Subject, study: Study, index: Index
+) -> Finding[Toxicity] | None:
+    """A value above the laboratory's own upper limit in the same report; CTCAE has no term for it.
+
+    Each value is held against its own limit, so observables in different units can share a term (D-dimer as FEU, DDU).
+    """
+    tests = [one for one in subject.labs if one.observable in observables]
     counted = [(one, surely) for one in tests for surely, perhaps in (in_window(one, index, study),) if perhaps]
     if not counted:
         return None
@@ -139,11 +147,10 @@ def _elevated(observable: str, subject: Subject, study: Study, index: Index) -> 
     risen = True if any(said is True for _, said in answers) else None
     elevated = risen if risen or any(said is None for _, said in answers) else False
     worst = max(answers, key=lambda item: (item[1] is True, item[1] is None, _ratio(item[0]), item[0].value))[0]
-    term = study.elevated_terms[observable]
     verdict = {True: "met", False: "not met", None: "undetermined"}[elevated]
     value = Toxicity(
         term=term,
-        code=observable,
+        code=observables[0],
         grade_min=None,
         grade_max=None,
         elevated=elevated,
@@ -159,7 +166,7 @@ def _elevated(observable: str, subject: Subject, study: Study, index: Index) -> 
     )
     limit = _text(worst.upper_limit) or "no limit given"
     return Finding(
-        rule=f"toxicity.{observable}",
+        rule=f"toxicity.{observables[0]}",
         verdict=verdict,
         value=value,
         sentence=f"{term}: {verdict}; highest {_number(worst)} {worst.unit} against its upper limit ({limit}).",

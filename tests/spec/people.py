@@ -18,6 +18,7 @@ A day is as exact as the record (`2024`, `2024-03`, `2024-03-09`, a dateTime, or
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
@@ -65,6 +66,7 @@ def _folder() -> StudyFolder:
     return read_study("bsab-cart-dlbcl")
 
 
+@cache
 def study(**parameters: object) -> Study:
     """The reference study without a data cut, with some parameters changed."""
     reference = _folder().study
@@ -81,8 +83,10 @@ def patient(table: str) -> Subject:
     rows = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines() if line.strip()]
     born = next((day(when) for when, what, *_ in rows if what == "born"), None)
     found: dict[str, list[events.Event]] = {name: [] for name in EVENT_FIELDS}
-    for number, (when, what, *notes) in enumerate(row for row in rows if row[1] != "born"):
-        source = events.Source(reference=f"Line/{what.split()[0]}-{number}", version="1")
+    seen: Counter[tuple[str, ...]] = Counter()
+    for when, what, *notes in (row for row in rows if row[1] != "born"):
+        seen[(when, what, *notes)] += 1
+        source = events.Source(reference=f"Line/{what} {when} {seen[(when, what, *notes)]}", version="1")
         field, event = _event(what, notes, {"on": day(when), "source": source})
         found[field].append(event)
     return Subject(

@@ -76,3 +76,8 @@ def test_a_partial_date_that_reaches_past_the_cut_is_kept() -> None:
 
 def test_a_record_without_a_day_is_kept() -> None:
     assert len(patient(_COHORT + "? | death").as_of(_CUT).deaths) == 1
+
+
+def test_the_cut_twice_is_the_cut_once() -> None:
+    subject = patient(_COHORT + "2024-05-20 | CR\n2024-07-01 | visit").as_of(_CUT)
+    assert subject.as_of(_CUT) == subject

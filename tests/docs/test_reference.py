@@ -25,6 +25,8 @@ STUDY = tomllib.loads((ROOT / "mappings/bsab-cart-dlbcl/study.toml").read_text(e
 # Some parameters are read under the name of what is made of them.
 READ_AS = {"site_time_zone": "zone", "ae_window_days": "ae_window"}
 
+WORDS = re.compile(r'"([a-z]+(?:-[a-z0-9]+)+)"')
+
 ROWS = {row[0].strip("`"): row for row in PARAMETERS.rows() if len(row) == 6}
 TABLES = {
     "cohort/subjects.csv": cohort_tables.SUBJECTS,
@@ -140,6 +142,27 @@ def test_the_prefix_of_the_environment_is_the_one_described() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_every_column_is_described_in_its_order(name: str) -> None:
     assert tuple(OUTPUTS.keys(name)) == TABLES[name]
+
+
+def test_every_flag_is_described_and_no_other() -> None:
+    lines, told = said_in("mapping", "rules"), set(OUTPUTS.keys("Flags"))
+    assert {flag for line in lines if "flags" in line for flag in WORDS.findall(line)} <= told
+    assert {flag for flag in told if not any(f'"{flag}"' in line for line in lines)} == set()
+
+
+def test_every_reason_to_set_something_aside_is_described() -> None:
+    lines = [line for line in said_in("mapping", "pipeline") if re.search(r"(aside|SetAside)\(", line)]
+    reasons = {reason for line in lines for reason in WORDS.findall(line) if f'terms["{reason}' not in line}
+    told = re.findall(r"`([^`]+)`", OUTPUTS.section("Reasons to set something aside"))
+    patterns = [re.compile(re.escape(one).replace(r"\.\.\.", ".+")) for one in told]
+    assert len(reasons) > 20
+    assert sorted(one for one in reasons if not any(pattern.fullmatch(one) for pattern in patterns)) == []
+
+
+def said_in(*folders: str) -> list[str]:
+    """Every line of the code of some folders."""
+    paths = (path for folder in folders for path in sorted((ROOT / "fhir_adapter" / folder).rglob("*.py")))
+    return [line for path in paths for line in path.read_text("utf-8").splitlines()]
 
 
 def test_every_error_is_described_with_its_exit_code() -> None:

@@ -26,6 +26,7 @@ from spec.people import (
     patient,
     response_of,
     study,
+    washout_of,
 )
 
 from fhir_adapter.cohort.events import Event, Lab, Source
@@ -77,6 +78,13 @@ def within(inner: Any, outer: Any) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- more exact dates
+
+
+@given(tables(_BSAB_ROWS, rows("apheresis", spread=300), fixed="2023-06-10 | glofitamab\n2024-04-01 | infusion"))
+def test_a_more_exact_date_never_leads_out_of_the_interval_of_the_washout(table: tuple[str, str]) -> None:
+    written, exact = (washout_of(patient(one)).value for one in table)
+    if written and exact:
+        assert within(exact, written)
 
 
 @given(

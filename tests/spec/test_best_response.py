@@ -209,3 +209,8 @@ def test_a_progression_in_the_month_of_the_infusion_may_have_led_to_it() -> None
 
 def test_an_undecided_order_does_not_matter_when_every_reading_agrees() -> None:
     assert best("2024-02-01 | CR\n2024-03 | SD\n2024-03-10 | PD") == "CR"
+
+
+def test_a_new_therapy_in_the_month_of_the_infusion_may_have_come_before_the_response() -> None:
+    assert best("2024-01-20 | CR\n2024-01 | polatuzumab-vedotin") == ""
+    assert best("2024-02-20 | CR\n2024-02-10 | CR\n2024-03 | polatuzumab-vedotin") == "CR"

@@ -227,3 +227,16 @@ def test_cyclophosphamide_a_month_before_is_not_lymphodepletion() -> None:
         """)
     )
     assert found.lymphodepletion is None
+
+
+def test_a_collection_known_to_the_month_beside_another_leaves_the_index_open() -> None:
+    """On 2 to 4 March it is the same episode, from 5 March on one of its own: the index is 1 March or later."""
+    found = anchors(
+        patient("""
+            2024-03-01 | apheresis
+            2024-03    | apheresis
+            2024-04-01 | infusion
+        """)
+    ).apheresis
+    assert found is not None
+    assert (found.earliest.isoformat(), found.latest.isoformat()) == ("2024-03-01", "2024-03-31")

@@ -1,0 +1,77 @@
+"""Each stage can be run alone from what the stage before left; together they are `run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from whole_runs import PARTS, Served, command, files, succeed, tree
+
+
+def test_stage_by_stage_is_the_same_as_run(served: Served, tmp_path: Path) -> None:
+    """The server already holds the answer, so publishing it again sends nothing."""
+    server, out, parts = served.sandbox.base_url, tmp_path / "out", []
+    succeed("fetch", "--server", server, "--out", out)
+    for stage in ("build", "analyze", "report", "publish"):
+        ended = succeed(stage, "--out", out, *(["--server", server] if stage == "publish" else []))
+        parts.append([name for name in PARTS if (out / name).exists()])
+    assert parts == [
+        ["cohort", "run.json"],
+        ["cohort", "analysis", "run.json"],
+        ["cohort", "analysis", "report", "run.json"],
+        ["cohort", "analysis", "report", "publish", "run.json"],
+    ]
+    assert f"published to {server}: 0 documents sent, 18 unchanged" in ended.out
+    assert files(out, "cohort", "analysis") == files(served.out, "cohort", "analysis")
+    assert measure_reports(out) == measure_reports(served.out)
+
+
+def measure_reports(out: Path) -> dict[str, bytes]:
+    found = {name: content for name, content in files(out, "publish").items() if name.startswith("publish/Measure")}
+    assert len(found) == 18
+    return found
+
+
+def test_run_says_what_it_did_and_where(served: Served) -> None:
+    assert "12 people in the cohort, 0 not" in served.ended.out
+    for name in ("cohort/subjects.csv", "analysis/estimates.json", "report/index.html", "publish", "run.json"):
+        assert f"  {served.out / name}\n" in served.ended.out
+
+
+def test_run_json_tells_what_ran_on_what(served: Served) -> None:
+    told = json.loads((served.out / "run.json").read_bytes())
+    assert told["source"] == served.sandbox.base_url
+    assert told["study"]["id"] == "bsab-cart-dlbcl"
+    assert told["software"].startswith("fhir-adapter/")
+    assert told["parameters"]["pfs_censor"] == "last_assessment"
+    assert told["people"] == {"included": 12, "excluded": 0}
+    assert sorted(told["files"]) == sorted(name for name in files(served.out) if name != "run.json")
+    for stream in told["ledger"]:
+        found = stream["stored"] + stream["duplicate"] + stream["quarantined"] + stream["deleted"]
+        assert stream["received"] == found, stream["stream"]
+        assert stream["complete"], stream["stream"]
+        assert stream["announced"] in (None, stream["received"]), stream["stream"]
+
+
+def test_check_says_how_each_type_will_be_fetched(served: Served) -> None:
+    told = succeed("check", "--server", served.sandbox.base_url).out
+    for type in ("Patient", "MedicationAdministration", "Observation", "AdverseEvent", "Procedure", "Condition"):
+        assert f"ok    {type} " in told
+    assert "WARN" not in told
+
+
+def test_status_shows_the_ledger_of_the_last_fetch(served: Served) -> None:
+    before = tree(served.out)
+    told = succeed("status", "--out", served.out).out
+    assert f"source {served.sandbox.base_url}" in told
+    assert "complete; last complete run: 1" in told
+    assert "INCOMPLETE" not in told
+    assert len([line for line in told.splitlines() if line.endswith(" complete") and "Patient" in line]) == 1
+    assert tree(served.out) == before
+
+
+def test_nothing_is_built_before_something_was_fetched(tmp_path: Path) -> None:
+    for stage in ("build", "analyze", "report", "publish", "status"):
+        ended = command(stage, "--out", tmp_path / "out")
+        assert ended.code == 2
+        assert "Run `fhir-adapter fetch` first." in ended.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fhir.resources.R4B.expression import Expression
 from pydantic import BaseModel
 
 MEASURE_POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
@@ -38,6 +39,8 @@ KNOWN: dict[str, frozenset[str]] = {
     RESOURCE_TYPES: frozenset({"Patient"}),
     UCUM: frozenset({"1", "d", "mo", "a"}),
 }
+# FHIR R4 has no code for prose: a criterion in plain words has no language, and says so as `not-applicable`.
+LANGUAGES = frozenset({"text/cql", "text/fhirpath", "application/x-fhir-query"})
 ABSENT = frozenset(
     {"unknown", "asked-unknown", "temp-unknown", "not-asked", "asked-declined", "masked", "not-applicable"}
     | {"unsupported", "as-text", "error", "not-a-number", "negative-infinity", "positive-infinity"}
@@ -56,6 +59,8 @@ def _problems(model: BaseModel, path: str) -> Iterator[str]:
         yield f"{path}: code {code!r} is not in {system}"
     if getattr(model, "url", None) == DATA_ABSENT_REASON and getattr(model, "valueCode", None) not in ABSENT:
         yield f"{path}: {getattr(model, 'valueCode', None)!r} is not a data-absent-reason"
+    if isinstance(model, Expression) and model.language not in LANGUAGES | {None}:
+        yield f"{path}.language: {model.language!r} is none of {', '.join(sorted(LANGUAGES))}"
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         allowed = _allowed(field.json_schema_extra)

@@ -14,6 +14,7 @@ from fhir_adapter.publish.documents import Resource
 
 STEP = "attrition."
 COHORT_SIZE = "baseline.n"
+EXCLUSION_REASON = "exclusion-reason"
 GROUP_SCORING = "http://hl7.org/fhir/us/cqfmeasures/StructureDefinition/cqfm-scoring"
 
 
@@ -30,32 +31,47 @@ def estimate_id(group: Mapping[str, Any], family: str) -> str:
 def report_group(
     group: Resource, name: str, scoring: str, estimates: Mapping[str, Estimate], flow: Sequence[FlowRow]
 ) -> Resource:
-    """The group of a MeasureReport that answers the group of a Measure which asks for the estimate `name`."""
+    """The group of a MeasureReport that answers the group of a Measure which asks for the estimate `name`.
+
+    `StudyError` when the group is stratified by something that the attrition does not know.
+    """
     estimate = estimates.get(name)
-    if estimate is None:
-        return {
-            "extension": [statistic.not_computed()],
-            "code": group["code"],
-            "measureScore": statistic.absent("not-applicable"),
-        }
-    asked = [_code(population.get("code"), MEASURE_POPULATION) for population in group.get("population", ())]
-    counts = _counts(estimate, estimates.get(COHORT_SIZE))
     built: Resource = {
-        "extension": [statistic.extension(estimate)],
+        "extension": [statistic.extension(estimate) if estimate else statistic.not_computed()],
         "code": group["code"],
-        "population": [_population(code, counts[code]) for code in asked if counts.get(code) is not None],
-        "stratifier": list(_stratifiers(name.removeprefix(STEP), flow)) if name.startswith(STEP) else [],
+        "population": list(_populations(group, estimate, estimates.get(COHORT_SIZE))),
+        "stratifier": [_stratifier(declared, name, flow) for declared in group.get("stratifier", ())],
     }
     if scoring != "cohort":
-        built["measureScore"] = statistic.score(estimate)
+        built["measureScore"] = statistic.score(estimate, scoring)
     return {element: content for element, content in built.items() if content}
 
 
 def scoring(group: Resource, measure: Resource) -> str:
-    """How this group is scored: as it says itself, else as the whole Measure."""
+    """How this group is scored: as the whole Measure, or as it says itself where groups are scored differently.
+
+    Said in one of the two places: a validator reads the scoring of the Measure only, and holds every group to it.
+    `StudyError` when neither says, or when they differ.
+    """
     own = (part for part in group.get("extension", ()) if part.get("url") == GROUP_SCORING)
-    concept = next((part.get("valueCodeableConcept") for part in own), measure.get("scoring"))
-    return _code(concept, MEASURE_SCORING)
+    concept = next((part.get("valueCodeableConcept") for part in own), None)
+    said = {code for one in (concept, measure.get("scoring")) if (code := _code(one, MEASURE_SCORING))}
+    if len(said) == 1:
+        return said.pop()
+    problem = "scored otherwise than its Measure" if said else "not said to be scored in any way"
+    raise StudyError(
+        f"a group of the Measure {measure['id']!r} is {problem}",
+        f"where groups differ, leave out Measure.scoring and give each group the extension {GROUP_SCORING}",
+    )
+
+
+def _populations(group: Resource, estimate: Estimate | None, cohort: Estimate | None) -> Iterator[Resource]:
+    """The populations that the Measure asks for and the statistic has."""
+    counts = _counts(estimate, cohort) if estimate else {}
+    for asked in group.get("population", ()):
+        code = _code(asked.get("code"), MEASURE_POPULATION)
+        if (count := counts.get(code)) is not None:
+            yield _population(code, count)
 
 
 def _counts(estimate: Estimate, cohort: Estimate | None) -> dict[str, int | None]:
@@ -74,7 +90,7 @@ def _counts(estimate: Estimate, cohort: Estimate | None) -> dict[str, int | None
     }
 
 
-def _population(code: str, count: int | None) -> Resource:
+def _population(code: str, count: int) -> Resource:
     return {"code": {"coding": [{"system": MEASURE_POPULATION, "code": code}]}, "count": count}
 
 
@@ -83,16 +99,23 @@ def _code(concept: Mapping[str, Any] | None, system: str) -> str:
     return next((str(part.get("code", "")) for part in codings if part.get("system") == system), "")
 
 
-def _stratifiers(step: str, flow: Sequence[FlowRow]) -> Iterator[Resource]:
-    """Who left at this step, by reason: people outside the group's count, hence `denominator-exclusion`."""
+def _stratifier(declared: Resource, name: str, flow: Sequence[FlowRow]) -> Resource:
+    """Who left at this step, by reason: people outside the group's count, hence `denominator-exclusion`.
+
+    A step that nobody left has the stratifier all the same, without stratum: the Measure asked for it.
+    """
+    if not name.startswith(STEP) or _code(declared.get("code"), identity.STRATIFIER_CODES) != EXCLUSION_REASON:
+        raise StudyError(
+            f"the group {name!r} of a Measure has a stratifier that cannot be filled",
+            f"only the steps of the attrition are stratified, by {EXCLUSION_REASON} ({identity.STRATIFIER_CODES})",
+        )
     strata = [
         {
             "value": {"coding": [{"system": identity.EXCLUSION_CODES, "code": row.reason}]},
             "population": [_population("denominator-exclusion", row.n_out)],
         }
         for row in flow
-        if row.step == step and row.reason and row.n_out
+        if row.step == name.removeprefix(STEP) and row.reason and row.n_out
     ]
-    if strata:
-        code = {"system": identity.STRATIFIER_CODES, "code": "exclusion-reason"}
-        yield {"code": [{"coding": [code]}], "stratum": strata}
+    code: Resource = {"code": [declared["code"]]}
+    return {**code, "stratum": strata} if strata else code

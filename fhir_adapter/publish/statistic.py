@@ -27,23 +27,30 @@ def exact(value: float) -> int | Decimal:
 
 
 def quantity(value: float, unit: str) -> Resource:
-    """A Quantity in UCUM."""
+    """A Quantity in UCUM; without `unit` a bare number."""
     return {"value": exact(value), **_unit(unit)}
 
 
 def absent(reason: str, unit: str = "") -> Resource:
     """A Quantity that has no value, and says why with a code of data-absent-reason."""
     why = {"_value": {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": reason}]}}
-    return {**why, **_unit(unit)} if unit else why
+    return {**why, **_unit(unit)}
 
 
-def score(estimate: Estimate) -> Resource:
-    """The measureScore: the value, or why there is none (`temp-unknown` for a median not reached)."""
+def score(estimate: Estimate | None, scoring: str) -> Resource:
+    """The measureScore: the value, or why there is none (`temp-unknown` for a median not reached).
+
+    A proportion has no unit: it is a plain fraction, and validators refuse any other. None is a statistic that
+    was not computed.
+    """
+    if estimate is None:
+        return absent("not-applicable")
+    unit = "" if scoring == "proportion" else estimate.unit
     if estimate.not_estimable or (estimate.value is None and not estimate.not_reached):
-        return absent("unknown" if estimate.n else "not-applicable", estimate.unit)
+        return absent("unknown" if estimate.n else "not-applicable", unit)
     if estimate.not_reached or estimate.value is None:
-        return absent("temp-unknown", estimate.unit)
-    return quantity(estimate.value, estimate.unit)
+        return absent("temp-unknown", unit)
+    return quantity(estimate.value, unit)
 
 
 def extension(estimate: Estimate) -> Resource:
@@ -99,4 +106,4 @@ def _parameter(name: str, setting: Json) -> Resource:
 
 
 def _unit(unit: str) -> Resource:
-    return {"unit": unit, "system": UCUM, "code": unit}
+    return {"unit": unit, "system": UCUM, "code": unit} if unit else {}

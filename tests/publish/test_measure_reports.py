@@ -17,7 +17,8 @@ from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.errors import StudyError
 from fhir_adapter.publish.documents import Document
-from fhir_adapter.publish.identity import STATISTIC, STATISTIC_CODES
+from fhir_adapter.publish.group import GROUP_SCORING, scoring
+from fhir_adapter.publish.identity import STATISTIC, STATISTIC_CODES, STRATIFIER_CODES
 from fhir_adapter.publish.measure_report import build_reports
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -172,8 +173,74 @@ def test_the_attrition_counts_people_left_and_stratifies_those_who_left_by_reaso
         one["value"]["coding"][0]["code"]: populations(one)["denominator-exclusion"] for one in stratifier["stratum"]
     }
     assert left == {"other_disease": 20, "no_diagnosis": 10}
-    assert "stratifier" not in group(report, "attrition.assessable")
     assert populations(group(report, "attrition.assessable")) == {"initial-population": 12}
+
+
+def test_a_step_that_nobody_left_has_its_stratifier_without_stratum() -> None:
+    (stratifier,) = group(reports(built())["attrition"], "attrition.assessable")["stratifier"]
+    assert set(stratifier) == {"code"}
+
+
+@pytest.mark.parametrize("found", [estimates(), of_nobody(), ()], ids=["cohort", "nobody", "nothing computed"])
+def test_every_stratifier_of_a_measure_is_in_its_report_and_no_other(found: tuple[Estimate, ...]) -> None:
+    documents = built(found)
+    for measure, report in zip(documents[::2], documents[1::2], strict=True):
+        for asked, part in zip(measure.resource["group"], report.resource["group"], strict=True):
+            declared = [[one["code"]] for one in asked.get("stratifier", ())]
+            assert [one["code"] for one in part.get("stratifier", ())] == declared
+
+
+@pytest.mark.parametrize(
+    ("family", "code"), [("attrition", "age"), ("washout", "exclusion-reason")], ids=["code", "place"]
+)
+def test_a_stratifier_that_cannot_be_filled_is_an_error_of_the_study(family: str, code: str) -> None:
+    resource = json.loads(json.dumps(measures()[ORDER.index(family)].resource))
+    resource["group"][0]["stratifier"] = [{"code": {"coding": [{"system": STRATIFIER_CODES, "code": code}]}}]
+    with pytest.raises(StudyError, match="stratifier"):
+        built(asked=study(measures=measures(**{family: resource})))
+
+
+@pytest.mark.parametrize("found", [estimates(), of_nobody(), ()], ids=["cohort", "nobody", "nothing computed"])
+def test_a_proportion_has_no_unit_all_else_that_is_scored_has_one_and_a_cohort_no_score(
+    found: tuple[Estimate, ...],
+) -> None:
+    documents = built(found)
+    computed = {one.id for one in found}
+    for measure, report in zip(documents[::2], documents[1::2], strict=True):
+        for asked, part in zip(measure.resource["group"], report.resource["group"], strict=True):
+            kind, score = scoring(asked, measure.resource), part.get("measureScore")
+            assert (score is None) == (kind == "cohort")
+            if kind == "proportion":
+                assert set(score) <= {"value", "_value"}
+            elif score and part["code"]["coding"][0]["code"] in computed:
+                assert score["system"] == UCUM
+
+
+def test_the_score_of_a_proportion_is_a_fraction() -> None:
+    documents = built()
+    scores = [
+        part["measureScore"]["value"]
+        for measure, report in zip(documents[::2], documents[1::2], strict=True)
+        for asked, part in zip(measure.resource["group"], report.resource["group"], strict=True)
+        if scoring(asked, measure.resource) == "proportion" and "value" in part["measureScore"]
+    ]
+    assert len(scores) > 10
+    assert all(0 <= one <= 1 for one in scores)
+
+
+def test_a_group_that_contradicts_the_scoring_of_its_measure_is_an_error_of_the_study() -> None:
+    resource = json.loads(json.dumps(measures()[ORDER.index("washout")].resource))
+    concept = {"coding": [{"system": resource["scoring"]["coding"][0]["system"], "code": "proportion"}]}
+    resource["group"][0]["extension"] = [{"url": GROUP_SCORING, "valueCodeableConcept": concept}]
+    with pytest.raises(StudyError, match="scored"):
+        built(asked=study(measures=measures(washout=resource)))
+
+
+def test_a_group_that_does_not_say_how_it_is_scored_is_an_error_of_the_study() -> None:
+    resource = json.loads(json.dumps(measures()[ORDER.index("washout")].resource))
+    del resource["scoring"]
+    with pytest.raises(StudyError, match="scored"):
+        built(asked=study(measures=measures(washout=resource)))
 
 
 def test_a_group_added_to_a_measure_is_reported_without_code() -> None:
@@ -204,6 +271,7 @@ def test_a_group_that_names_no_statistic_is_an_error_of_the_study() -> None:
         (("group", 0, "population", 0, "code", "coding", 0, "code"), "initial-populatoin"),
         (("scoring", "coding", 0, "code"), "continuous"),
         (("status",), "banana"),
+        (("group", 0, "population", 0, "criteria", "language"), "text/plain"),
     ],
 )
 def test_a_code_outside_its_value_set_never_leaves(path: tuple[str | int, ...], value: str) -> None:

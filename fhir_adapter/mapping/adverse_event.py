@@ -17,7 +17,8 @@ _GRADE_URLS = frozenset(
         "http://hl7.org/fhir/uv/ae-research-backport-ig/StructureDefinition/ae-severity-or-grade",
     )
 )
-_DIGITS = frozenset("012345")
+# Answers that are nothing but this: as parts of a text they would mean too much.
+_ALONE = {digit: digit for digit in "012345"} | {"无": "0", "否": "0", "no": "0", "No": "0"}
 _STATUS_URL_END = "/StructureDefinition/status"
 
 
@@ -65,11 +66,11 @@ def _grade(resource: AdverseEvent, graded: CodeableConcept | None, reader: Reade
 
 
 def grades_in(concept: CodeableConcept | None, reader: Reader) -> frozenset[str]:
-    """The grades that an answer names; one that is nothing but a digit is that grade."""
+    """The grades that an answer names; one that is nothing but a digit, or a no, is that grade."""
     if concept is None:
         return frozenset()
-    if concept.text.strip() in _DIGITS:
-        return frozenset((concept.text.strip(),))
+    if (alone := concept.text.strip()) in _ALONE:
+        return frozenset((_ALONE[alone],))
     return reader.terms["grade"].every(concept)
 
 

@@ -78,8 +78,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def read_vocabulary(folders: list[Path]) -> Vocabulary:
     """All CodeSystems of the folders; a later folder adds codes to an earlier one's system."""
     vocabulary = Vocabulary()
-    for path in _files(folders, "codesystems"):
-        resource = read_json(path)
+    for path, resource in _files(folders, "codesystems", "CodeSystem"):
         url = str(resource.get("url", ""))
         vocabulary.files.setdefault(url, path)
         displays = vocabulary.displays.setdefault(url, {})
@@ -94,9 +93,9 @@ def read_terminology(folders: list[Path], vocabulary: Vocabulary, aliases: Mappi
     """All ConceptMaps of the folders, merged by file name; a later folder's entry wins."""
     codes: dict[str, dict[tuple[str, str], Target]] = {}
     phrases: dict[str, dict[str, Target]] = {}
-    for path in _files(folders, "conceptmaps"):
+    for path, resource in _files(folders, "conceptmaps", "ConceptMap"):
         by_code, by_phrase = codes.setdefault(path.stem, {}), phrases.setdefault(path.stem, {})
-        for source, code, target in _translations(path, vocabulary):
+        for source, code, target in _translations(path, resource, vocabulary):
             if source.endswith(_TEXT):
                 by_phrase[normalise(code)] = target
             else:
@@ -130,10 +129,10 @@ REQUIRED_MAPS = frozenset(
 def read_value_sets(folders: list[Path], vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
     """The member codes of every ValueSet of the folders, by file name."""
     found: dict[str, frozenset[str]] = {}
-    for path in _files(folders, "valuesets"):
+    for path, resource in _files(folders, "valuesets", "ValueSet"):
         members: set[str] = set()
         with _as_artefact(path):
-            for include in read_json(path).get("compose", {}).get("include", []):
+            for include in resource.get("compose", {}).get("include", []):
                 system = include.get("system", "")
                 concepts = [concept["code"] for concept in include.get("concept", [])]
                 for code in concepts:
@@ -154,15 +153,20 @@ def read_aliases(path: Path) -> dict[str, str]:
     }
 
 
-def _files(folders: list[Path], kind: str) -> Iterator[Path]:
+def _files(folders: list[Path], kind: str, type: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The artefacts of one kind in all folders, each checked to be of its resource type."""
     for folder in folders:
-        yield from sorted((folder / kind).glob("*.json"))
+        for path in sorted((folder / kind).glob("*.json")):
+            resource = read_json(path)
+            if resource.get("resourceType") != type:
+                raise StudyError(f"{path} is not a {type}", f"only {type} resources belong into {kind}/")
+            yield path, resource
 
 
-def _translations(path: Path, vocabulary: Vocabulary) -> Iterator[tuple[str, str, Target]]:
+def _translations(path: Path, resource: dict[str, Any], vocabulary: Vocabulary) -> Iterator[tuple[str, str, Target]]:
     """(source system, code or phrase, target) of every element of a ConceptMap."""
     with _as_artefact(path):
-        for group in read_json(path).get("group", []):
+        for group in resource.get("group", []):
             for element in group.get("element", []):
                 for target in [target for target in element.get("target", []) if target.get("code")][:1]:
                     vocabulary.check(

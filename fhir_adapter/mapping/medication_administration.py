@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from fhir_adapter.cohort.events import Contact, Dose, Infusion
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.fhir.r4 import MedicationAdministration
+from fhir_adapter.fhir.r4 import MedicationAdministration, Quantity
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.medication import agent_of, names_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
@@ -57,16 +58,20 @@ def map_administration(
         ended=ended,
         given="perhaps" if perhaps else "yes",
         ongoing=resource.status == "in-progress" and kind == "Period" and ended is None,
-        amount=dose.value if dose else None,
+        amount=_finite(dose),
         unit=(dose.unit or dose.code) if dose else "",
         intolerance=_for_intolerance(resource, reader),
     )
 
 
+def _finite(dose: Quantity | None) -> Decimal | None:
+    return dose.value if dose and dose.value is not None and dose.value.is_finite() else None
+
+
 def _some_was_given(resource: MedicationAdministration, started: PartialDate | None, ended: PartialDate | None) -> bool:
-    dose = resource.dosage.dose if resource.dosage else None
-    if dose and dose.value is not None:
-        return dose.value > 0
+    amount = _finite(resource.dosage.dose if resource.dosage else None)
+    if amount is not None:
+        return amount > 0
     return started is not None and ended is not None
 
 

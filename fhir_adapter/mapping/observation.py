@@ -35,8 +35,9 @@ _ONE_DIGIT = frozenset(map(Decimal, range(10)))
 _COMPARATORS = {"", "<", "<=", ">", ">="}
 _NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?(?:\s*[x*]\s*\d+(?:\.\d+)?){0,2})\s*(mm|cm)")
-_RANGE = re.compile(r"[(\[]?\s*(\d+(?:\.\d+)?)\s*(?:-{1,2}|~|to|bis)\s*(\d+(?:\.\d+)?)\s*[)\]]?(?:\s+\D.*|[^\d\s.].*)?")
-_UP_TO = re.compile(r"(?:<|<=|≤|up to)\s*(\d+(?:\.\d+)?)(?:\s+\D.*|[^\d\s.].*)?")
+_UNIT = r"\s*(?P<unit>[^\d\s(\[].*|\s10.*)?"
+_RANGE = re.compile(r"[(\[]?\s*(\d+(?:\.\d+)?)\s*(?:-{1,2}|~|to|bis)\s*(\d+(?:\.\d+)?)\s*[)\]]?" + _UNIT)
+_UP_TO = re.compile(r"(?:<|<=|≤|up to)\s*(\d+(?:\.\d+)?)" + _UNIT)
 
 Comparator: TypeAlias = Literal["", "<", "<=", ">", ">="]
 Result: TypeAlias = Observation | Component
@@ -167,10 +168,11 @@ def _written_sizes(text: str) -> list[Quantity]:
 
 def _site(_: str, result: Result, resource: Observation, place: _Place) -> Iterator[Said]:
     concept = _concept(result) or resource.bodySite
-    if result.valueBoolean is False or place.reader.denied(concept):
-        yield place.aside("site-not-involved")
-        return
     named = place.reader.terms["body-site"].every(concept)
+    if result.valueBoolean is False or place.reader.denied(concept):
+        # "liver; spleen negative": which of them is denied cannot be told.
+        yield place.aside("sites-partly-denied" if len(named) > 1 else "site-not-involved")
+        return
     if not named:
         _unknown, unmapped = place.reader.translate("body-site", concept, place.source)
         yield from unmapped
@@ -309,11 +311,13 @@ def _limit(name: str, limit: Quantity | None, value: Quantity, reader: Reader) -
 
 
 def _written_limits(text: str) -> tuple[Quantity | None, Quantity | None]:
-    plain = normalise(text)
+    """Limits written as text; a unit behind them is theirs."""
+    plain = normalise(text, fold=False)
     if found := _RANGE.fullmatch(plain):
-        return Quantity(value=Decimal(found[1])), Quantity(value=Decimal(found[2]))
+        unit = (found["unit"] or "").strip()
+        return Quantity(value=Decimal(found[1]), unit=unit), Quantity(value=Decimal(found[2]), unit=unit)
     if found := _UP_TO.fullmatch(plain):
-        return None, Quantity(value=Decimal(found[1]))
+        return None, Quantity(value=Decimal(found[1]), unit=(found["unit"] or "").strip())
     return None, None
 
 

@@ -31,7 +31,9 @@ from fhir_adapter.mapping.terminology import Terminology
 from fhir_adapter.mapping.units import Units, read_units
 from fhir_adapter.packaged import data_folder
 
+_TABLES = ("value_sets", "elevated_terms")
 _ABOUT = ("id", "version", "title", "canonical", "site")
+_CLAUSE_COLUMNS = ("term", "term_code", "observable", "grade", "direction", "limit", "of", "when_baseline", "unit")
 _GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
 
 
@@ -67,7 +69,7 @@ def find_study(name: str | Path) -> Path:
         if (candidate / "study.toml").is_file():
             return candidate
     known = [found.parent.name for found in sorted(data_folder("mappings").glob("*/study.toml"))]
-    raise StudyError(f"there is no study at `{name}`: no study.toml there", nearest(str(name), known))
+    raise StudyError(f"there is no study at `{name}`: no study.toml there", nearest(path.name, known))
 
 
 def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> StudyFolder:
@@ -110,19 +112,19 @@ def _split(
         if not isinstance(written.get(key), str):
             raise StudyError(f"{path}: `{key}` is missing or not a text", f'add {key} = "..." at the top')
     about = {key: written[key] for key in _ABOUT}
-    for table in ("value_sets", "elevated_terms"):
+    for table in _TABLES:
         entries = written.get(table, {})
         if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
             raise StudyError(f"{path}: [{table}] is not a table of texts", 'write name = "text" in each line')
-    flat = {key: value for key, value in written.items() if key not in (*_ABOUT, "value_sets", "elevated_terms")}
+    flat = {key: value for key, value in written.items() if key not in (*_ABOUT, *_TABLES)}
     return about, written.get("value_sets", {}), written.get("elevated_terms", {}), flat
 
 
 def _parameters(path: Path, flat: dict[str, Any], overrides: Mapping[str, str]) -> Parameters:
-    known = list(Parameters.model_fields)
+    known = [*Parameters.model_fields, *_ABOUT, *_TABLES]
     for where, keys in ((f"{path}", flat), ("--set", overrides)):
         for key in keys:
-            if key not in known:
+            if key not in Parameters.model_fields:
                 raise StudyError(f"{where}: `{key}` is not a parameter of a study", nearest(key, known))
     try:
         return Parameters.model_validate({**flat, **overrides})
@@ -175,14 +177,19 @@ def _agents(vocabulary: Vocabulary) -> dict[str, Agent]:
 
 
 def _read_grading(path: Path, units: Units) -> tuple[GradeClause, ...]:
-    clauses: list[GradeClause] = []
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                clauses.append(_clause(path, number, row, units))
-    except OSError:
+            table = csv.DictReader(file)
+            missing = [column for column in _CLAUSE_COLUMNS if column not in (table.fieldnames or ())]
+            if missing:
+                hint = f"its first line names {', '.join(_CLAUSE_COLUMNS)}"
+                raise StudyError(f"{path} has no column `{missing[0]}`", hint)
+            clauses = tuple(_clause(path, number, row, units) for number, row in enumerate(table, start=2))
+    except (OSError, UnicodeDecodeError, csv.Error):
         raise StudyError(f"{path} cannot be read", "the grading tables belong to mappings/common") from None
-    return tuple(clauses)
+    if not clauses:
+        raise StudyError(f"{path} has no grading clauses", "without them no laboratory toxicity can be graded")
+    return clauses
 
 
 def _clause(path: Path, number: int, row: Mapping[str, str], units: Units) -> GradeClause:

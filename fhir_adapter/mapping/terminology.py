@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from fhir_adapter.fhir.r4 import CodeableConcept
 
@@ -19,12 +19,13 @@ _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uf
 _CROSSES = dict.fromkeys(map(ord, "\u00d7\u2715\u2a2f"), "x")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[0-9a-z]")
+_REMEMBERED = 4096
 
 
-def normalise(text: str) -> str:
+def normalise(text: str, *, fold: bool = True) -> str:
     """The form in which phrases are compared: NFKC, case-folded, one kind of hyphen, cross and space."""
     plain = unicodedata.normalize("NFKC", text).translate(_HYPHENS).translate(_CROSSES)
-    return _SPACE.sub(" ", plain.casefold()).strip()
+    return _SPACE.sub(" ", plain.casefold() if fold else plain).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +65,36 @@ class ConceptMap:
 
     @cached_property
     def _finder(self) -> re.Pattern[str] | None:
-        if not self.phrases:
-            return None
+        """All phrases in one pattern, the longest first; what stands before a word is looked at once for all words."""
         longest_first = sorted(self.phrases, key=lambda phrase: (-len(phrase), phrase))
-        return re.compile("|".join(map(_whole_words, longest_first)))
+        words = [_ended(phrase) for phrase in longest_first if _WORD.match(phrase[0])]
+        others = [_ended(phrase) for phrase in longest_first if not _WORD.match(phrase[0])]
+        parts = [rf"(?<![0-9a-z])(?:{'|'.join(words)})"] if words else []
+        parts += ["|".join(others)] if others else []
+        return re.compile("|".join(parts)) if parts else None
+
+    @cached_property
+    def _remembered(self) -> Callable[[CodeableConcept], Translation]:
+        """The same few concepts come back in thousands of resources."""
+        return lru_cache(maxsize=_REMEMBERED)(self._translate)
 
     def translate(self, concept: CodeableConcept | None) -> Translation:
         """The study code of a CodeableConcept, by code, else by text."""
-        if concept is None:
-            return NOTHING
-        coded = self._by_code(concept)
-        written = self._by_text(concept)
-        exact = {one.code for one in coded if not one.wider}
-        found, by = (coded, "code") if exact or not any(not one.wider for one in written) else (written, "text")
-        if not found:
+        return NOTHING if concept is None else self._remembered(concept)
+
+    def _translate(self, concept: CodeableConcept) -> Translation:
+        coded, written = self._by_code(concept), self._by_text(concept)
+        found, by = (coded, "code") if coded else (written, "text")
+        if coded and all(one.wider for one in coded) and not all(one.wider for one in written):
+            # The words say it more exactly than a code for the whole class.
             found, by = written, "text"
         codes = _most_exact(found)
-        if not codes:
-            return NOTHING
-        if len(codes) > 1:
-            return Translation(None, by=by, ambiguous=True)
-        code = next(iter(codes))
+        if len(codes) != 1:
+            return Translation(None, by=by, ambiguous=True) if codes else NOTHING
+        (code,) = codes
         said = _most_exact(self._in_texts(concept.text)) or _most_exact(written)
-        return Translation(
-            code, by=by, disagree=(bool(said) and code not in said) or (by == "text" and _differ(coded, code))
-        )
+        coded_otherwise = by == "text" and bool(coded) and code not in {one.code for one in coded}
+        return Translation(code, by=by, disagree=coded_otherwise or (bool(said) and code not in said))
 
     def every(self, concept: CodeableConcept | None) -> frozenset[str]:
         """All study codes a concept names, for answers that may list several (sites of disease)."""
@@ -125,15 +131,9 @@ def _most_exact(targets: frozenset[Target]) -> frozenset[str]:
     return exact or frozenset(one.code for one in targets)
 
 
-def _differ(coded: frozenset[Target], code: str) -> bool:
-    return bool(coded) and code not in {one.code for one in coded}
-
-
-def _whole_words(phrase: str) -> str:
-    """Not inside a word; and PD is not found in PD-1 or PD-L1."""
-    before = r"(?<![0-9a-z])" if _WORD.match(phrase[0]) else ""
-    after = r"(?![0-9a-z]|-l?[0-9])" if _WORD.match(phrase[-1]) else ""
-    return before + re.escape(phrase) + after
+def _ended(phrase: str) -> str:
+    """The phrase, not going on as a word; and PD is not found in PD-1 or PD-L1."""
+    return re.escape(phrase) + (r"(?![0-9a-z]|-l?[0-9])" if _WORD.match(phrase[-1]) else "")
 
 
 @dataclass(frozen=True)

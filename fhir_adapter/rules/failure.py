@@ -19,7 +19,7 @@ from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.best_response import RESPONDED, Series, best_of, every_series
 from fhir_adapter.rules.index import bsab_doses, until, when
-from fhir_adapter.rules.lines import group, line_therapies
+from fhir_adapter.rules.lines import groupings
 from fhir_adapter.rules.readings import readings
 
 Status = Literal["relapsed", "refractory", "undetermined"]
@@ -53,9 +53,25 @@ class Outcome:
 
 def failure(subject: Subject, study: Study, index: Index) -> Finding[Failure]:
     """Relapsed, refractory or undetermined, on the line(s) that `bsab_line_for_status` names."""
-    found = [_line_failure(line, subject, study, index) for line in bsab_lines(subject, study, index)]
-    if not found:
+    judged = {lines: _over_lines(lines, subject, study, index) for lines in bsab_lines(subject, study, index)}
+    if not judged:
         return Finding(rule="failure", verdict="undetermined", sentence="There is no BsAb line to judge.")
+    found = list(judged.values())
+    if len({one.verdict for one in found}) == 1:
+        return found[0]
+    why = "the partial dates of the doses allow more than one grouping into lines"
+    return found[0].model_copy(
+        update={
+            "verdict": "undetermined",
+            "value": Failure(status="undetermined", best_response=""),
+            "sentence": _sentence("undetermined", "", None, why),
+        }
+    )
+
+
+def _over_lines(lines: tuple[BsabLine, ...], subject: Subject, study: Study, index: Index) -> Finding[Failure]:
+    """The finding on the line that the study judges by."""
+    found = [_line_failure(line, subject, study, index) for line in lines]
     match study.parameters.bsab_line_for_status:
         case "best":
             return min(found, key=lambda one: ("relapsed", "undetermined", "refractory").index(one.verdict))
@@ -71,22 +87,22 @@ def stopped_for_intolerance(subject: Subject, study: Study, index: Index) -> boo
     return bool(doses) and max(doses, key=when).intolerance
 
 
-def bsab_lines(subject: Subject, study: Study, index: Index) -> list[BsabLine]:
-    """The lines before the collection that hold a BsAb dose, in order."""
-    grouped = group(line_therapies(subject, study, index), study)
-    found = []
-    for number, line in enumerate(grouped):
-        doses = tuple(
-            dose
-            for dose in bsab_doses(subject, study)
-            if dose.agent in line.agents
-            and line.first.earliest <= when(dose).earliest
-            and when(dose).latest <= line.last.latest
-        )
-        if doses:
-            following = grouped[number + 1].first if number + 1 < len(grouped) else None
-            found.append(BsabLine(doses, following))
-    return found
+def bsab_lines(subject: Subject, study: Study, index: Index) -> list[tuple[BsabLine, ...]]:
+    """The lines before the collection that hold a BsAb dose, in order, for every way to group the therapies."""
+    given, found = groupings(subject, study, index)
+    every: dict[tuple[BsabLine, ...], None] = {}
+    for grouping in found:
+        lines = []
+        for number, line in enumerate(grouping):
+            members = [given[one].event for one in line]
+            doses = tuple(one for one in members if isinstance(one, Dose) and one.agent in study.roles.bsab)
+            following = grouping[number + 1] if number + 1 < len(grouping) else ()
+            if doses:
+                next_line = min((given[one].on for one in following), default=None)
+                lines.append(BsabLine(doses, next_line))
+        if lines:
+            every[tuple(lines)] = None
+    return list(every)
 
 
 def _line_failure(line: BsabLine, subject: Subject, study: Study, index: Index) -> Finding[Failure]:

@@ -6,7 +6,7 @@ Source: clinical brief §1.2 and edge cases 14-19.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from fhir_adapter.cohort.events import Collection, Dose, Event, Infusion
@@ -14,6 +14,7 @@ from fhir_adapter.cohort.finding import Finding, Index, Span, Step, rests_on, st
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.readings import verdicts
 
 E = TypeVar("E", bound=Event)
 NEVER = PartialDate.on(PartialDate.parse("9998-12-31").latest)  # type: ignore[union-attr]
@@ -26,7 +27,7 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         return Finding(rule="index", verdict="not met", sentence="No CAR-T infusion is recorded.")
     infusion = start(chosen)
     collected = index_collection(subject, study, infusion)
-    apheresis = _bounded(start(collected), infusion) if collected else None
+    apheresis = _bounded(_first_day(subject, study, infusion, collected), infusion) if collected else None
     depletion = lymphodepletion(subject, study, infusion)
     product, targets, product_step = _product(chosen, study)
     therapy, kind, therapy_event = _next_therapy(subject, study, infusion, chosen)
@@ -133,21 +134,46 @@ def undated_bsab_doses(subject: Subject, study: Study) -> list[Dose]:
 
 def index_collection(subject: Subject, study: Study, infusion: PartialDate) -> list[Collection]:
     """The collection episode that made the infused product: the last successful one since the infusion before."""
-    earlier = [
-        when(one)
-        for one in subject.infusions
-        if one.on and (infusion.earliest - one.on.latest).days > study.parameters.episode_gap_days
-    ]
+    grouped = episodes(_eligible(subject, study, infusion), study.parameters.episode_gap_days)
+    if not grouped:
+        return []
+    return grouped[0 if study.parameters.index_apheresis == "first" else -1]
+
+
+def _eligible(subject: Subject, study: Study, infusion: PartialDate) -> list[Collection]:
+    """Collections that may have made the product; the failed ones only for an analysis by the first collection."""
+    gap = study.parameters.episode_gap_days
+    earlier = [one.on for one in subject.infusions if one.on and (infusion.earliest - one.on.latest).days > gap]
     since = max(earlier, default=None)
-    eligible = [
+    return [
         one
         for one in subject.collections
-        if one.on and one.on.perhaps_on_or_before(infusion) and (since is None or since.surely_before(one.on))
+        if one.on
+        and one.on.perhaps_on_or_before(infusion)
+        and (since is None or since.surely_before(one.on))
+        and (one.succeeded or study.parameters.index_apheresis == "first")
     ]
-    if study.parameters.index_apheresis == "first":
-        return (episodes(eligible, study.parameters.episode_gap_days) or [[]])[0]
-    succeeded = [one for one in eligible if one.succeeded]
-    return (episodes(succeeded, study.parameters.episode_gap_days) or [[]])[-1]
+
+
+def _first_day(subject: Subject, study: Study, infusion: PartialDate, collected: Sequence[Collection]) -> PartialDate:
+    """The first day of the index episode; an interval when partial dates allow more than one grouping."""
+    eligible = _eligible(subject, study, infusion)
+    gap, first = study.parameters.episode_gap_days, study.parameters.index_apheresis == "first"
+
+    def judge(days: Sequence[date]) -> date | None:
+        starts: list[date] = []
+        last = None
+        for day in sorted(day for day in days[1:] if day <= days[0]):
+            if last is None or (day - last).days > gap:
+                starts.append(day)
+            last = day
+        return (starts[0] if first else starts[-1]) if starts else None
+
+    found = verdicts([infusion, *(when(one) for one in eligible)], judge, (gap,))
+    known = [day for day in found or () if day]
+    if not known:
+        return start(collected)
+    return PartialDate.on(known[0]) if len(known) == 1 else PartialDate(min(known), max(known))
 
 
 def lymphodepletion(subject: Subject, study: Study, infusion: PartialDate) -> list[Dose]:
@@ -203,10 +229,20 @@ def _next_therapy(
         found += [(when(one), one.product, one) for one in subject.infusions if one not in chosen]
     found += [(when(one), one.kind, one) for one in subject.therapies if one.kind in kinds]
     later = sorted(
-        ((day, kind, event) for day, kind, event in found if infusion.surely_before(day) and day != NEVER),
+        (
+            (_after(day, infusion), kind, event)
+            for day, kind, event in found
+            if infusion.earliest < day.latest < NEVER.latest
+        ),
         key=lambda item: (item[0], item[1]),
     )
     return later[0] if later else (None, "", None)
+
+
+def _after(day: PartialDate, infusion: PartialDate) -> PartialDate:
+    """A new therapy follows the infusion: a partial date begins the day after it."""
+    opens = max(day.earliest, infusion.earliest + timedelta(days=1))
+    return day if opens == day.earliest else PartialDate(opens, day.latest)
 
 
 def _bounded(apheresis: PartialDate, infusion: PartialDate) -> PartialDate:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
 
 from fhir_adapter.cohort.events import Dose, Event
 from fhir_adapter.cohort.finding import Finding, Index, Line, Lines, Range, rests_on, step
@@ -40,18 +39,24 @@ class Given:
     sure: bool = True
 
 
+Grouping = tuple[tuple[int, ...], ...]
+"""Lines as positions in the list of therapies: one tuple a line, in order."""
+
+
 def lines(subject: Subject, study: Study, index: Index) -> Finding[Lines]:
     """The lines up to the index apheresis, the BsAb line included, bridging excluded (by parameter)."""
-    given = line_therapies(subject, study, index)
-    found = group(given, study)
-    count = _count(subject, study, index)
+    given, found = groupings(subject, study, index)
+    shown = tuple(_line(number, [given[one] for one in line]) for number, line in enumerate(_first(found), start=1))
+    counts = {len(grouping) for grouping in found} or {min(1, len(given)), len(given)}
+    count = Range(lowest=min(counts), highest=max(counts))
+    firsts = [min((given[one] for one in line), key=lambda one: one.on).event for line in _first(found)]
     steps = [
         step(
             f"line {line.number}: {_names(line, study)} from {line.first.iso} to {line.last.iso}",
-            _first_of(line, given),
+            event,
             value=str(line.number),
         )
-        for line in found
+        for line, event in zip(shown, firsts, strict=True)
     ]
     if index.apheresis is None:
         steps.append(step("no collection is known, so bridging cannot be told from a line"))
@@ -60,36 +65,77 @@ def lines(subject: Subject, study: Study, index: Index) -> Finding[Lines]:
     return Finding(
         rule="lines",
         verdict="met" if settled is not None else "undetermined",
-        value=Lines(count=count, lines=found),
+        value=Lines(count=count, lines=shown),
         sentence=f"{text} lines of therapy before the collection.",
         steps=tuple(steps),
-        sources=rests_on([_first_of(line, given) for line in found]),
+        sources=rests_on(firsts),
         parameters=study.parameters.named(*_PARAMETERS),
     )
 
 
-def line_therapies(subject: Subject, study: Study, index: Index) -> list[Given]:
-    """Everything before the index apheresis that makes a line, with partial dates read as their first day."""
-    given = _candidates(subject, study, index)
-    days = [one.on.earliest for one in given]
-    context = _Context.of(subject, study, index)
-    chosen = context.select(days, given, context.first_days, _limit(index, study).latest)
-    return sorted(chosen, key=lambda one: (one.on, one.agent, str(one.event.source)))
+def groupings(subject: Subject, study: Study, index: Index) -> tuple[list[Given], tuple[Grouping, ...]]:
+    """The therapies that may make lines, and every way in which they group; none when there are too many ways.
+
+    Partial dates and doses that may not have been given are read in every way. Doses recorded with the same partial
+    date belong to one cycle: they are read as the same day.
+    """
+    given, context = _candidates(subject, study, index), _Context.of(subject, study, index)
+    dates = list(dict.fromkeys([_limit(index, study), *(one.on for one in given), *context.dates]))
+    last_bsab = max((one.on.latest for one in given if one.agent in study.roles.bsab), default=None)
+    everything = list(range(len(given)))
+    sure = [one for one in everything if given[one].sure]
+
+    def judge(days: Sequence[date]) -> tuple[Grouping, ...]:
+        reading = dict(zip(dates, days, strict=True))
+        around = [reading[one] for one in context.dates]
+        ends = [reading[_limit(index, study)]]
+        if index.apheresis is None and last_bsab:
+            ends.append(last_bsab)
+        found = []
+        for end in ends:
+            for chosen in (everything, sure):
+                kept = context.select(chosen, given, reading, around, end)
+                found.append(_group(sorted(kept, key=lambda one: (reading[given[one].on], one)), given, reading, study))
+        return tuple(found)
+
+    parameters = study.parameters
+    lengths = [parameters.gap_days, parameters.regimen_window_days, parameters.pretreatment_days]
+    found = verdicts(dates, judge, [*lengths, parameters.conditioning_window_days]) or frozenset()
+    return given, tuple(sorted({grouping for some in found for grouping in some}))
 
 
-def group(given: Sequence[Given], study: Study) -> tuple[Line, ...]:
-    """The lines of therapies in order, with partial dates read as their first day."""
-    starts = _starts([one.on.earliest for one in given], given, study)
-    bounds = [*starts, len(given)]
-    return tuple(
-        Line(
-            number=number,
-            agents=tuple(sorted({one.agent for one in given[first:last]})),
-            first=given[first].on,
-            last=max(one.until for one in given[first:last]),
-        )
-        for number, (first, last) in enumerate(pairwise(bounds), start=1)
+def _group(
+    ordered: Sequence[int], given: Sequence[Given], reading: Mapping[PartialDate, date], study: Study
+) -> Grouping:
+    """The lines that some therapies make, in order of their days under one reading."""
+    found: list[list[int]] = []
+    agents: set[str] = set()
+    first = last = date.min
+    for position in ordered:
+        one, day = given[position], reading[given[position].on]
+        gap = not found or (day - last).days > study.parameters.gap_days
+        changed = one.agent not in agents and (day - first).days > study.parameters.regimen_window_days
+        if gap or changed:
+            found.append([])
+            agents, first = set(), day
+        found[-1].append(position)
+        agents.add(one.agent)
+        last = max(last, day, one.until.earliest)
+    return tuple(map(tuple, found))
+
+
+def _line(number: int, members: Sequence[Given]) -> Line:
+    return Line(
+        number=number,
+        agents=tuple(sorted({one.agent for one in members})),
+        first=min(one.on for one in members),
+        last=max(one.until for one in members),
     )
+
+
+def _first(found: Sequence[Grouping]) -> Grouping:
+    """One way to group, for showing: the one with the most lines."""
+    return max(found, key=lambda grouping: (len(grouping), grouping), default=())
 
 
 def _candidates(subject: Subject, study: Study, index: Index) -> list[Given]:
@@ -139,22 +185,25 @@ class _Context:
     def dates(self) -> list[PartialDate]:
         return [*self.bsab, *self.cells, *self.transplants, *self.collections]
 
-    @property
-    def first_days(self) -> list[date]:
-        return [one.earliest for one in self.dates]
-
-    def select(self, days: Sequence[date], given: Sequence[Given], around: Sequence[date], limit: date) -> list[Given]:
-        """The administrations that make lines, under one reading of all dates."""
+    def select(
+        self,
+        chosen: Sequence[int],
+        given: Sequence[Given],
+        reading: Mapping[PartialDate, date],
+        around: Sequence[date],
+        limit: date,
+    ) -> list[int]:
+        """Those of the chosen therapies that make lines, under one reading of all dates."""
         bsab = around[: len(self.bsab)]
         cells = around[len(self.bsab) : len(self.bsab) + len(self.cells)]
         rest = around[len(self.bsab) + len(self.cells) :]
         transplants, collected = rest[: len(self.transplants)], rest[len(self.transplants) :]
         return [
-            one
-            for day, one in zip(days, given, strict=True)
-            if day <= limit
-            and not self._prepares_bsab(one.agent, day, bsab)
-            and not self._conditions(one, day, cells, transplants, collected)
+            position
+            for position in chosen
+            if (day := reading[given[position].on]) <= limit
+            and not self._prepares_bsab(given[position].agent, day, bsab)
+            and not self._conditions(given[position], day, cells, transplants, collected)
         ]
 
     def _prepares_bsab(self, agent: str, day: date, bsab: Sequence[date]) -> bool:
@@ -186,63 +235,5 @@ def _days(dates: Iterable[PartialDate | None]) -> tuple[PartialDate, ...]:
     return tuple(one for one in dates if one)
 
 
-def _starts(days: Sequence[date], given: Sequence[Given], study: Study) -> list[int]:
-    """Positions at which a new line starts."""
-    starts: list[int] = []
-    agents: set[str] = set()
-    first = last = date.min
-    for position, (day, one) in enumerate(zip(days, given, strict=True)):
-        gap = not starts or (day - last).days > study.parameters.gap_days
-        changed = one.agent not in agents and (day - first).days > study.parameters.regimen_window_days
-        if gap or changed:
-            starts.append(position)
-            agents, first = set(), day
-        agents.add(one.agent)
-        last = max(last, day, one.until.earliest)
-    return starts
-
-
-def _count(subject: Subject, study: Study, index: Index) -> Range:
-    """The number of lines over all readings of partial dates and of doses that may not have been given.
-
-    Doses recorded with the same partial date belong to one cycle: they are read as the same day.
-    """
-    given, context = _candidates(subject, study, index), _Context.of(subject, study, index)
-    dates = list(dict.fromkeys([_limit(index, study), *(one.on for one in given), *context.dates]))
-    last_bsab = max((one.on.latest for one in given if one.agent in study.roles.bsab), default=None)
-
-    def judge(days: Sequence[date]) -> frozenset[int]:
-        reading = dict(zip(dates, days, strict=True))
-        around = [reading[one] for one in context.dates]
-        ends = {reading[_limit(index, study)]}
-        if index.apheresis is None and last_bsab:
-            ends.add(last_bsab)
-        sure = [one for one in given if one.sure]
-        return frozenset(
-            _number(context.select([reading[one.on] for one in chosen], chosen, around, end), reading, study)
-            for end in ends
-            for chosen in (given, sure)
-        )
-
-    parameters = study.parameters
-    lengths = [parameters.gap_days, parameters.regimen_window_days, parameters.pretreatment_days]
-    found = verdicts(dates, judge, [*lengths, parameters.conditioning_window_days])
-    if found is None:
-        # Too many partial dates to read in every way: at most every administration is a line.
-        return Range(lowest=min(1, len(given)), highest=len(given))
-    every: set[int] = set().union(*found)
-    return Range(lowest=min(every), highest=max(every))
-
-
-def _number(given: Sequence[Given], reading: Mapping[PartialDate, date], study: Study) -> int:
-    """How many lines some administrations make under one reading of their dates."""
-    ordered = sorted(given, key=lambda one: (reading[one.on], one.agent))
-    return len(_starts([reading[one.on] for one in ordered], ordered, study))
-
-
 def _names(line: Line, study: Study) -> str:
     return " + ".join(study.display(agent) for agent in line.agents)
-
-
-def _first_of(line: Line, given: Sequence[Given]) -> Event:
-    return next(one.event for one in given if one.on == line.first and one.agent in line.agents)

@@ -55,17 +55,21 @@ def in_window(event: Event, index: Index, study: Study) -> tuple[bool, bool]:
     return surely, perhaps
 
 
-def baseline_of(observable: str, subject: Subject, study: Study, index: Index) -> Lab | None:
-    """The last exact value before lymphodepletion (or before the infusion, by parameter or when it is not known)."""
+def baselines_of(observable: str, subject: Subject, study: Study, index: Index) -> list[Lab | None]:
+    """Every exact value that may be the last before lymphodepletion (or before the infusion, by parameter).
+
+    None stands for the possibility that there is none; a settled baseline is the only entry.
+    """
     limit = index.infusion
     if study.parameters.lab_baseline == "before_lymphodepletion" and index.lymphodepletion:
         limit = index.lymphodepletion
-    before = [
-        one
-        for one in subject.labs
-        if one.observable == observable and one.on and one.on.surely_before(limit) and not one.comparator
+    exact = [one for one in subject.labs if one.observable == observable and one.on and not one.comparator]
+    sure = [one for one in exact if when(one).surely_before(limit)]
+    perhaps = [one for one in exact if one not in sure and when(one).earliest < limit.latest]
+    last: list[Lab | None] = [
+        one for one in (*sure, *perhaps) if not any(when(one).surely_before(when(later)) for later in sure)
     ]
-    return before[-1] if before else None
+    return last if sure else [None, *last]
 
 
 def _laboratory(
@@ -77,8 +81,9 @@ def _laboratory(
     counted = [(one, surely) for one, surely, perhaps in inside if perhaps]
     if not counted:
         return None
-    baseline = baseline_of(observable, subject, study, index)
-    graded = [(one, surely, *_emergent(one, baseline, clauses, study)) for one, surely in counted]
+    baselines = baselines_of(observable, subject, study, index)
+    baseline = baselines[0]
+    graded = [(one, surely, *_over_baselines(one, baselines, clauses, study)) for one, surely in counted]
     low = max((lowest for _, surely, lowest, _ in graded if surely), default=0)
     high = max(highest for *_, highest in graded)
     downwards = clauses[0].direction == "below"
@@ -121,6 +126,15 @@ def _laboratory(
         sources=rests_on(baseline, worst),
         parameters=study.parameters.named(*_PARAMETERS),
     )
+
+
+def _over_baselines(
+    lab: Lab, baselines: Sequence[Lab | None], clauses: Sequence[GradeClause], study: Study
+) -> tuple[int, int]:
+    """The grade of a value under every baseline that it may have; a value is not its own baseline."""
+    found = [_emergent(lab, baseline, clauses, study) for baseline in baselines if baseline is not lab]
+    found = found or [_emergent(lab, None, clauses, study)]
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _emergent(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], study: Study) -> tuple[int, int]:

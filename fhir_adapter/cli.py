@@ -291,11 +291,16 @@ def _print_comparison(cut: CutCompared) -> None:
 
 
 def _print_results(settings: Settings, results: Results) -> None:
-    included, excluded = len(results.cohort.judgements), len(results.cohort.excluded)
-    print(f"{included} people in the cohort, {excluded} not (see {settings.out / 'cohort' / 'flow.csv'})")
+    study, flow = results.cohort.study, results.cohort.flow
+    cut = study.parameters.data_cut
+    print(f"study {study.id} {study.version}, {f'data cut {cut}' if cut else 'no data cut'}")
+    included = len(results.cohort.judgements)
+    print(f"{included} of {flow[0].n_in} Patients are in the cohort; flow.csv says where the others left")
     if results.delivery:
         sent, unchanged = len(results.delivery.sent), len(results.delivery.unchanged)
         print(f"published to {settings.destination}: {sent} documents sent, {unchanged} unchanged")
+    elif (settings.out / "publish").exists():
+        print("nothing was sent to a server; publish/ holds what would be")
     _print_paths(settings.out)
 
 

@@ -108,7 +108,10 @@ class OutputFolder:
             _flush(self._generations)
             _point(self._current, Path(".generations") / generation.name)
             for name in PARTS:
-                _point(self.path / name, Path(".current") / name)
+                if (generation / name).exists():
+                    _point(self.path / name, Path(".current") / name)
+                else:
+                    (self.path / name).unlink(missing_ok=True)
             self._forget_old(number)
 
     def _next_number(self) -> int:

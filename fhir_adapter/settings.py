@@ -1,11 +1,12 @@
 """This site: which server or folder, which study, where the results go.
 
-Keys equal the long flags. A flag wins over the environment (`FHIR_ADAPTER__KEY`, `FHIR_ADAPTER__SET__KEY`), the
-environment over the TOML file, the file over the default.
+Keys equal the long flags where a command has one. A flag wins over the environment (`FHIR_ADAPTER__KEY`,
+`FHIR_ADAPTER__SET__KEY`), the environment over the TOML file, the file over the default.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -25,6 +26,8 @@ from pydantic_settings import (
 from fhir_adapter.errors import UsageError
 
 PREFIX = "FHIR_ADAPTER__"
+# Settings that commands take as flags; the others are for the TOML file and the environment.
+FLAGS = ("server", "folder", "study", "set", "out", "patients", "page_size", "publish", "publish_to")
 
 
 def _text(value: object) -> object:
@@ -100,6 +103,7 @@ def read_settings(config: Path | None, flags: Mapping[str, Any], *, need_source:
 
     if config and not config.is_file():
         raise UsageError(f"the configuration file {config} cannot be read", "check the path given with --config")
+    _refuse_unknown_variables()
     given = {key: value for key, value in flags.items() if value is not None and value not in ((), {})}
     # A way in that is given by a flag replaces the other one given in a weaker place.
     if "server" in given or "folder" in given:
@@ -129,5 +133,15 @@ def _explained(problem: ValidationError | SettingsError, config: Path | None) ->
 
 
 def _where(key: str, config: Path | None) -> str:
-    flag = "--" + key.replace("_", "-")
-    return f"it is set by {flag}, by {PREFIX}{key.upper()} or in {config or 'the TOML file'}"
+    flag = f"--{key.replace('_', '-')}, " if key in FLAGS else ""
+    return f"it is set by {flag}{PREFIX}{key.upper()} or `{key}` in {config or 'the TOML file'}"
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would be ignored in silence."""
+    known = {PREFIX + key.upper() for key in Settings.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and PREFIX + name.upper()[len(PREFIX) :].split("__")[0] not in known:
+            close = get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "variables: " + ", ".join(sorted(known))
+            raise UsageError(f"the environment variable {name} is not a setting", hint)

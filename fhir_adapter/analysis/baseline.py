@@ -32,7 +32,8 @@ def attrition(flow: Flow, study: Study) -> Iterator[Estimate]:
     """How many people are left after each step."""
     for step, left in dict(row if isinstance(row, tuple) else (row.step, row.n_left) for row in flow).items():
         label = f"People left after the step {step}"
-        yield count((f"attrition.{step}", "attrition", label), left, parameters=study.parameters.named("data_cut"))
+        figure = (f"attrition.{step}", "attrition", label)
+        yield count(figure, left, population="received", parameters=study.parameters.named("data_cut"))
 
 
 def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:

@@ -8,6 +8,7 @@ from fhir_adapter.cohort.estimate import EventTime, NotInEndpoint
 from fhir_adapter.cohort.finding import AnyFinding, Finding, step
 from fhir_adapter.cohort.study import Study
 
+_FROM_RESPONSE = ("DOR", "DOCR")
 _PARAMETERS = (
     "time_origin",
     "data_cut",
@@ -27,6 +28,7 @@ def endpoint_findings(times: Iterable[EventTime], left: Iterable[NotInEndpoint],
         length = f"{one.days} days" if one.days is not None else f"{one.days_min} to {one.days_max} days"
         verdict = "event" if one.event else "censored"
         flagged = ", with a partial date replaced by its midpoint" if one.imputed else ""
+        origin = "" if one.endpoint in _FROM_RESPONSE else "time_origin"
         reason = one.reason.replace("_", " ")
         yield Finding(
             rule=f"endpoint.{one.endpoint}",
@@ -34,7 +36,7 @@ def endpoint_findings(times: Iterable[EventTime], left: Iterable[NotInEndpoint],
             value={"days": one.days, "days_min": one.days_min, "days_max": one.days_max, "event": one.event},
             sentence=f"{one.endpoint}: {verdict} after {length} ({reason}){flagged}.",
             steps=(
-                step(f"counted from {one.start.isoformat()}", parameter="time_origin"),
+                step(f"counted from {one.start.isoformat()}", parameter=origin),
                 step(f"{verdict} on {one.end.isoformat()}: {reason}", value=length, source=one.source),
             ),
             sources=(one.source,) if one.source else (),

@@ -12,13 +12,16 @@ Figure = tuple[str, str, str]
 """Id, endpoint and label of a statistic."""
 
 
-def count(figure: Figure, people: int, *, parameters: dict[str, Json] | None = None) -> Estimate:
+def count(
+    figure: Figure, people: int, *, population: str = "infused", parameters: dict[str, Json] | None = None
+) -> Estimate:
     """A number of people."""
     name, endpoint, label = figure
     return Estimate(
         id=name,
         endpoint=endpoint,
         label=label,
+        population=population,
         method="count",
         value=people,
         n=people,

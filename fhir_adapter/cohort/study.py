@@ -189,7 +189,6 @@ class Study(Frozen):
     id: str
     version: str
     title: str
-    canonical: str
     site: str
     parameters: Parameters
     roles: Roles

@@ -51,7 +51,7 @@ def nearest(word: str, known: Mapping[str, object] | frozenset[str] | list[str])
     """A hint with the nearest valid name, or with all of them when none is near."""
     names = sorted(known)
     close = get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else "valid names: " + ", ".join(names[:30])
+    return f"did you mean `{close[0]}`?" if close else "valid names: " + ", ".join(names)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticUndefined
 
 from fhir_adapter.cohort.study import Agent, GradeClause, MeasureFamily, Parameters, Roles, Study
 from fhir_adapter.errors import StudyError
@@ -32,7 +33,7 @@ from fhir_adapter.mapping.units import Units, read_units
 from fhir_adapter.packaged import data_folder
 
 _TABLES = ("value_sets", "elevated_terms")
-_ABOUT = ("id", "version", "title", "canonical", "site")
+_ABOUT = ("id", "version", "title", "site")
 _CLAUSE_COLUMNS = ("term", "term_code", "observable", "grade", "direction", "limit", "of", "when_baseline", "unit")
 _GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
 
@@ -83,7 +84,7 @@ def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> 
     folders = [common, *([common / "unverified"] if parameters.unverified_codes else []), folder]
     vocabulary = read_vocabulary(folders)
     units = read_units(common / "units.toml")
-    _check_words(folder / "study.toml", parameters, elevated, vocabulary, units)
+    _check_words(folder / "study.toml", overrides or {}, parameters, elevated, vocabulary, units)
     study = Study(
         **about,
         parameters=parameters,
@@ -132,11 +133,9 @@ def _parameters(path: Path, flat: dict[str, Any], overrides: Mapping[str, str]) 
         first = problem.errors(include_url=False)[0]
         key = str(first["loc"][0])
         where = "--set" if key in overrides else str(path)
-        raise StudyError(f"{where}: `{key}`: {first['msg']}", _allowed(key)) from None
-
-
-def _allowed(key: str) -> str:
-    return f"see `{key}` in docs/reference/parameters.md"
+        default = Parameters.model_fields[key].get_default()
+        hint = f"without the key it is {default}" if default is not PydanticUndefined else "the study must say it"
+        raise StudyError(f"{where}: `{key}`: {first['msg']}", hint) from None
 
 
 def _roles(path: Path, roles: Mapping[str, str], value_sets: Mapping[str, frozenset[str]]) -> Roles:
@@ -156,7 +155,12 @@ def _roles(path: Path, roles: Mapping[str, str], value_sets: Mapping[str, frozen
 
 
 def _check_words(
-    path: Path, parameters: Parameters, elevated: Mapping[str, str], vocabulary: Vocabulary, units: Units
+    path: Path,
+    overrides: Mapping[str, str],
+    parameters: Parameters,
+    elevated: Mapping[str, str],
+    vocabulary: Vocabulary,
+    units: Units,
 ) -> None:
     """Observables and scales that the study names must exist."""
     for observable in elevated:
@@ -165,7 +169,8 @@ def _check_words(
             raise StudyError(message, nearest(observable, list(units.analytes)))
     scales = vocabulary.system("grading-scale")
     for key in ("crs_scale", "icans_scale"):
-        vocabulary.check(path, f"`{key}`", scales, getattr(parameters, key))
+        where = Path("--set") if key in overrides else path
+        vocabulary.check(where, f"`{key}`", scales, getattr(parameters, key))
 
 
 def _agents(vocabulary: Vocabulary) -> dict[str, Agent]:

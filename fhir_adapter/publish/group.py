@@ -15,6 +15,7 @@ from fhir_adapter.publish.documents import Resource
 STEP = "attrition."
 COHORT_SIZE = "baseline.n"
 EXCLUSION_REASON = "exclusion-reason"
+OBSERVATION = "measure-observation"
 GROUP_SCORING = "http://hl7.org/fhir/us/cqfmeasures/StructureDefinition/cqfm-scoring"
 
 
@@ -66,12 +67,15 @@ def scoring(group: Resource, measure: Resource) -> str:
 
 
 def _populations(group: Resource, estimate: Estimate | None, cohort: Estimate | None) -> Iterator[Resource]:
-    """The populations that the Measure asks for and the statistic has."""
+    """Every population that the Measure asks for, also one that the statistic does not have: it is `not-applicable`.
+
+    What is observed (`measure-observation`) is no set of people: the score is its answer.
+    """
     counts = _counts(estimate, cohort) if estimate else {}
     for asked in group.get("population", ()):
         code = _code(asked.get("code"), MEASURE_POPULATION)
-        if (count := counts.get(code)) is not None:
-            yield _population(code, count)
+        if code != OBSERVATION:
+            yield _population(code, counts.get(code))
 
 
 def _counts(estimate: Estimate, cohort: Estimate | None) -> dict[str, int | None]:
@@ -90,8 +94,9 @@ def _counts(estimate: Estimate, cohort: Estimate | None) -> dict[str, int | None
     }
 
 
-def _population(code: str, count: int) -> Resource:
-    return {"code": {"coding": [{"system": MEASURE_POPULATION, "code": code}]}, "count": count}
+def _population(code: str, count: int | None) -> Resource:
+    counted = {"_count": statistic.no_value("not-applicable")} if count is None else {"count": count}
+    return {"code": {"coding": [{"system": MEASURE_POPULATION, "code": code}]}, **counted}
 
 
 def _code(concept: Mapping[str, Any] | None, system: str) -> str:

@@ -33,8 +33,12 @@ def quantity(value: float, unit: str) -> Resource:
 
 def absent(reason: str, unit: str = "") -> Resource:
     """A Quantity that has no value, and says why with a code of data-absent-reason."""
-    why = {"_value": {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": reason}]}}
-    return {**why, **_unit(unit)}
+    return {"_value": no_value(reason), **_unit(unit)}
+
+
+def no_value(reason: str) -> Resource:
+    """What stands beside an element that has no value (`_value`, `_count`): why it has none."""
+    return {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": reason}]}
 
 
 def score(estimate: Estimate | None, scoring: str) -> Resource:

@@ -62,7 +62,6 @@ def study(**parameters: Any) -> Study:
         id="test",
         version="1",
         title="Test",
-        canonical="https://example.org/test",
         site="test",
         parameters=settings,
         roles=Roles(**roles),

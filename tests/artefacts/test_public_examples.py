@@ -44,9 +44,7 @@ def example(number: int) -> object:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_each_type_is_there_in_the_number_published_or_forty(folder: str) -> None:
-    assert (
-        Counter(path.name.partition("-")[0] for path in (PUBLIC / folder).glob("*.json")) == FOLDERS[folder]
-    )
+    assert Counter(path.name.partition("-")[0] for path in (PUBLIC / folder).glob("*.json")) == FOLDERS[folder]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -68,8 +66,6 @@ def test_no_kind_is_left_out_while_another_has_two_more() -> None:
     assert max(kinds.values()) - min(kinds.values()) <= 1
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"resourceType": "Claim", "id": "c"}', b'{"resourceType": "Patient", "x": "%s"}']
-)
+@pytest.mark.parametrize("body", [b'{"resourceType": "Claim", "id": "c"}', b'{"resourceType": "Patient", "x": "%s"}'])
 def test_other_types_and_large_resources_are_not_kept(body: bytes) -> None:
     assert renew.as_example(body.replace(b"%s", b"x" * renew.LARGEST_BYTES)) is None

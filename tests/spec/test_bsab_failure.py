@@ -313,3 +313,15 @@ def test_a_last_dose_known_to_the_month_leaves_an_interval_rule_open_only_near_t
 )
 def test_an_indeterminate_response_follows_its_policy(policy: str, table: str, expected: str) -> None:
     assert status(_DRUG + table, ir_policy=policy) == expected
+
+
+def test_a_dose_known_to_the_month_may_open_a_line_of_its_own_or_join_the_next() -> None:
+    """On 1 January the second course is a line with an antibody that nobody assessed; the stable disease is older."""
+    table = """
+        2023-06-01 | glofitamab
+        2023-06-02 | SD
+        2024-01    | glofitamab
+        2024-01-02 | polatuzumab-vedotin
+    """
+    assert status(table) == "undetermined"
+    assert status(table.replace("2024-01    |", "2024-01-01 |")) == "undetermined"

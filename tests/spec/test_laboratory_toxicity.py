@@ -203,3 +203,14 @@ def test_d_dimer_not_measured_in_the_window_is_not_reported() -> None:
 def test_an_elevated_value_that_may_lie_outside_the_window_is_a_doubt() -> None:
     assert d_dimer("2024 | d-dimer 0.9 (-0.5)") is None
     assert d_dimer("2024 | d-dimer 0.3 (-0.5)") is False
+
+
+def test_a_value_of_the_month_of_the_infusion_may_be_the_baseline() -> None:
+    """As a baseline of grade 4 it leaves nothing to emerge; after the infusion it is the first low value."""
+    person = patient("""
+        2024-01-05 | infusion
+        2024-01    | platelets 20 (125-350)
+        2024-01-10 | platelets 20 (125-350)
+    """)
+    assert grades_of("platelet-count-decreased", person) == (4, 4)
+    assert grades_of("platelet-count-decreased", person, worst_grade="treatment_emergent") == (0, 4)

@@ -110,7 +110,7 @@ def test_a_mistake_names_file_place_and_nearest_name(
         read_study(folder)
     assert Path(file).name in str(caught.value)
     assert names in str(caught.value)
-    assert hint in caught.value.hint
+    assert hint in f"{caught.value} {caught.value.hint}"
     assert caught.value.exit_code == 2
 
 
@@ -129,7 +129,7 @@ def test_a_mistake_on_the_command_line_names_the_option(overrides: dict[str, str
         read_study(STUDY, overrides)
     assert str(caught.value).startswith("--set: ")
     assert names in str(caught.value)
-    assert hint in caught.value.hint
+    assert hint in f"{caught.value} {caught.value.hint}"
 
 
 def test_an_option_wins_over_the_file() -> None:

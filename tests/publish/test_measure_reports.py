@@ -22,6 +22,7 @@ from fhir_adapter.publish.identity import STATISTIC, STATISTIC_CODES, STRATIFIER
 from fhir_adapter.publish.measure_report import build_reports
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+NOT_APPLICABLE = {"extension": [{"url": ABSENT, "valueCode": "not-applicable"}]}
 UCUM = "http://unitsofmeasure.org"
 
 
@@ -49,8 +50,11 @@ def statistic(part: dict[str, Any]) -> dict[str, Any]:
     return {**simple, "parameters": {pair[0]["valueString"]: pair[1]["valueString"] for pair in named}}
 
 
-def populations(part: dict[str, Any]) -> dict[str, int]:
-    return {one["code"]["coding"][0]["code"]: one["count"] for one in part.get("population", ())}
+def populations(part: dict[str, Any]) -> dict[str, int | None]:
+    """People by population; None where the count is said to be not applicable."""
+    for one in part["population"]:
+        assert ("count" in one) != (one.get("_count") == NOT_APPLICABLE)
+    return {one["code"]["coding"][0]["code"]: one.get("count") for one in part["population"]}
 
 
 def replaced(name: str, **changes: Any) -> tuple[Estimate, ...]:
@@ -254,8 +258,26 @@ def test_a_group_added_to_a_measure_is_reported_without_code() -> None:
 def test_a_group_without_estimate_is_kept_and_said_to_be_not_applicable() -> None:
     found = tuple(one for one in estimates() if one.id != "toxicity.anemia.grade3")
     part = group(reports(built(found))["laboratory-toxicity"], "toxicity.anemia.grade3")
-    assert part["measureScore"] == {"_value": {"extension": [{"url": ABSENT, "valueCode": "not-applicable"}]}}
+    assert part["measureScore"] == {"_value": NOT_APPLICABLE}
+    assert populations(part) == {"initial-population": None, "denominator": None, "numerator": None}
     assert "notEstimable" in statistic(part)
+
+
+@pytest.mark.parametrize("found", [estimates(), of_nobody(), ()], ids=["cohort", "nobody", "nothing computed"])
+def test_every_population_of_a_measure_but_the_observation_is_in_its_report(found: tuple[Estimate, ...]) -> None:
+    documents = built(found)
+    for measure, report in zip(documents[::2], documents[1::2], strict=True):
+        for asked, part in zip(measure.resource["group"], report.resource["group"], strict=True):
+            wanted = [one["code"]["coding"][0]["code"] for one in asked["population"]]
+            assert list(populations(part)) == [code for code in wanted if code != "measure-observation"]
+
+
+def test_a_numerator_asked_of_a_kaplan_meier_estimate_is_not_applicable() -> None:
+    resource = json.loads(json.dumps(measures()[ORDER.index("pfs")].resource))
+    numerator = {"system": "http://terminology.hl7.org/CodeSystem/measure-population", "code": "numerator"}
+    resource["group"][0]["population"][1]["code"] = {"coding": [numerator]}
+    part = reports(built(asked=study(measures=measures(pfs=resource))))["pfs"]["group"][0]
+    assert populations(part) == {"initial-population": 12, "numerator": None}
 
 
 def test_a_group_that_names_no_statistic_is_an_error_of_the_study() -> None:
@@ -292,8 +314,9 @@ def test_a_measure_with_an_unknown_element_is_refused_without_its_content() -> N
     assert "secret content" not in caught.value.message
 
 
-def test_every_document_goes_through_its_r4_model_and_comes_out_the_same() -> None:
-    for one in built():
+@pytest.mark.parametrize("found", [estimates(), of_nobody(), ()], ids=["cohort", "nobody", "nothing computed"])
+def test_every_document_goes_through_its_r4_model_and_comes_out_the_same(found: tuple[Estimate, ...]) -> None:
+    for one in built(found):
         sent = json.loads(one.to_json())
         model = get_fhir_model_class(one.type).model_validate(sent)
         assert json.loads(model.model_dump_json()) == sent

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     deadline_s: Annotated[float, Field(gt=0)] = 600.0
     max_tries: Annotated[int, Field(ge=1, le=20)] = 6
+    unreadable_lines: Annotated[int, Field(ge=0)] = 0
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()
 

@@ -75,7 +75,6 @@ def study(**changed: Any) -> Study:
         "id": "bsab-cart-dlbcl",
         "version": "1.0.0",
         "title": "CAR-T after failure of a bispecific antibody in DLBCL",
-        "canonical": "https://fhir-adapter.example.org/fhir",
         "site": "site-01",
         "roles": roles,
         "agents": {"glofitamab": Agent(code="glofitamab", display="Glofitamab", targets=("CD3", "CD20"))},

@@ -39,12 +39,17 @@ def map_adverse_event(resource: AdverseEvent, record: Record, reader: Reader) ->
     if term.code is None:
         yield set_aside(record, "adverse-event-ambiguous" if term.ambiguous else "adverse-event-not-in-study")
         return
+    if term.by == "text" and reader.suspected(resource.event):
+        yield set_aside(record, "denied-or-only-suspected")
+        return
     on = next((day for text in (resource.date, resource.detected) if (day := reader.date(text))), None)
     flags = term.flags
     if on is None and (on := reader.date(resource.recordedDate)):
         flags = (*flags, "onset-from-recorded-date")
     graded = _grade_concept(resource.extension)
     low, high, scale = _grade(resource, graded, reader)
+    if len(grades_in(graded, reader) or reader.terms["grade"].every(resource.event)) > 1:
+        flags = (*flags, "worst-of-several-grades")
     if on is not None and "onset-from-recorded-date" not in flags:
         yield events.Contact(on=on, source=source, kind="adverse-event")
     yield events.AdverseEvent(

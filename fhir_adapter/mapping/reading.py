@@ -83,7 +83,16 @@ class Reader:
 
     def denied(self, *concepts: CodeableConcept | None) -> bool:
         """Whether the words of a concept say that something is not there, or only suspected."""
-        return any(self.terms["negation"].translate(one).code == "absent" for one in concepts if one)
+        return any(self._denials(one) for one in concepts)
+
+    def suspected(self, concept: CodeableConcept | None) -> bool:
+        """Whether the words of a concept say that something is only suspected."""
+        return "suspected" in self._denials(concept)
+
+    def _denials(self, concept: CodeableConcept | None) -> frozenset[str]:
+        """What denies or doubts; nothing when the words also affirm something."""
+        said = self.terms["negation"].every(concept)
+        return frozenset() if "affirmed" in said else said
 
 
 def source_of(record: Record, element: str) -> Source:

@@ -134,7 +134,10 @@ def _parameters(path: Path, flat: dict[str, Any], overrides: Mapping[str, str]) 
         key = str(first["loc"][0])
         where = "--set" if key in overrides else str(path)
         default = Parameters.model_fields[key].get_default()
-        hint = f"without the key it is {default}" if default is not PydanticUndefined else "the study must say it"
+        told = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+        hint = (
+            f"without the key it is {told or 'empty'}" if default is not PydanticUndefined else "the study must say it"
+        )
         raise StudyError(f"{where}: `{key}`: {first['msg']}", hint) from None
 
 

@@ -16,7 +16,7 @@ from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.plan import StreamPlan, plan
 from fhir_adapter.ehr.search import fetch_stream
 from fhir_adapter.ehr.transport import Transport
-from fhir_adapter.errors import IncompleteError, UsageError
+from fhir_adapter.errors import IncompleteError, StreamIncomplete, UsageError
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
 from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.record import Record
@@ -76,7 +76,7 @@ def reached(settings: Settings) -> Iterator[Land]:
     """
     if settings.folder:
         files = list(scan(settings.folder))
-        yield lambda store, started_at, say: _land_folder(files, store, started_at, say)
+        yield lambda store, started_at, say: _land_folder(files, settings, store, started_at, say)
         return
     with connected(settings.server, settings) as transport:
         streams = plan_streams(transport, settings)
@@ -112,18 +112,18 @@ def _land_server(
     return landing.finish()
 
 
-def _land_folder(files: Sequence[FolderFile], store: Store, started_at: str, say: Say) -> Fetched:
+def _land_folder(files: Sequence[FolderFile], settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
     run = store.begin_run(started_at)
     landing = _Landing(store, run, say, frozenset(READ_TYPES))
-    for number, file in enumerate(files, start=1):
-        landing.land(_stream_name(number, file), read_pages(file))
+    for file in files:
+        landing.land(_stream_name(file), read_pages(file), settings.unreadable_lines)
     return landing.finish()
 
 
-def _stream_name(number: int, file: FolderFile) -> str:
+def _stream_name(file: FolderFile) -> str:
     """Files named after a resource type keep their name; any other may be named after a person, so it is counted."""
     first = re.split(r"[^A-Za-z]", Path(file.name).name, maxsplit=1)[0]
-    return file.name if first in R4_TYPES else f"file {number:04d}"
+    return file.name if first in R4_TYPES else f"file {file.number:04d}"
 
 
 def _pages(transport: Transport, stream: StreamPlan, settings: Settings) -> Iterator[Page]:
@@ -152,14 +152,22 @@ class _Landing:
     def patients(self) -> set[str]:
         return self._seen["Patient"]
 
-    def land(self, stream: str, pages: Iterable[Page]) -> None:
-        """Land one stream to its end; what is missing is written into the ledger, not raised."""
+    def land(self, stream: str, pages: Iterable[Page], unreadable_lines: int | None = None) -> None:
+        """Land one stream to its end; what is missing is written into the ledger, not raised.
+
+        More things than `unreadable_lines` that cannot even be told apart make the stream incomplete: nobody knows
+        what they were.
+        """
         announced: int | None = None
         passed_over: Counter[str] = Counter()
+        unreadable = 0
         try:
             for page in pages:
                 announced = page.announced
                 passed_over += self._land_page(stream, page)
+                unreadable += sum(not one.type for one in page.quarantined)
+            if unreadable_lines is not None and unreadable > unreadable_lines:
+                raise StreamIncomplete(f"{unreadable} entries cannot be read at all")
         except IncompleteError as problem:
             self._store.finish_stream(self._run, stream, announced=announced, complete=False, reason=problem.message)
             self._say(f"{stream}: incomplete")

@@ -197,7 +197,7 @@ TEXTS = [
     ("body-site", "肝、骨髓", {"liver", "bone-marrow"}),
     ("body-site", "锁骨上淋巴结", {"lymph-node"}),
     ("negation", "无CRS", {"absent"}),
-    ("negation", "rule out ICANS", {"absent"}),
+    ("negation", "rule out ICANS", {"suspected"}),
     ("negation", "CRS: none", {"absent"}),
     ("medication", "格菲妥单抗(CD3×CD20双抗)", {"glofitamab"}),
     ("medication", "Study drug: glofitamab", {"glofitamab"}),

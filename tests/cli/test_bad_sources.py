@@ -187,19 +187,26 @@ def test_a_whole_fetch_after_an_incomplete_one_is_as_if_nothing_had_happened(one
     assert files(out, "cohort", "analysis") == before
 
 
-def test_a_broken_line_is_set_aside_and_counted(one_person: Path, out: Path) -> None:
-    """One line that is no JSON among good ones: the others count, this one is on the list of rejects."""
+def test_a_broken_line_makes_the_file_incomplete_unless_the_site_allows_it(
+    one_person: Path, out: Path, tmp_path: Path
+) -> None:
+    """One line that is no JSON among good ones: nobody knows what it was, so nothing is published by default."""
     before = files(out, "analysis")
     source = one_person / "everything.ndjson"
     first, rest = source.read_text(encoding="utf-8").split("\n", 1)
     source.write_text(f'{first}\n{{"resourceType": "Observation", "id": "x", Wang Xiaoming\n{rest}', encoding="utf-8")
-    ended = succeed("run", "--folder", one_person, "--out", out)
+    refused = command("run", "--folder", one_person, "--out", out)
+    assert refused.code == 5
+    assert files(out, "analysis") == before
+    settings = tmp_path / "site.toml"
+    settings.write_text("unreadable_lines = 1\n", encoding="utf-8")
+    ended = succeed("run", "--config", settings, "--folder", one_person, "--out", out)
     assert files(out, "analysis") == before
     rejects = (out / "cohort" / "rejects.csv").read_text(encoding="utf-8")
     assert "quarantined: " in rejects
     told = json.loads((out / "run.json").read_bytes())
     assert sum(stream["quarantined"] for stream in told["ledger"]) == 1
-    assert "Xiaoming" not in ended.told + rejects + json.dumps(told)
+    assert "Xiaoming" not in refused.told + ended.told + rejects + json.dumps(told)
     assert "quarantined: 1" in succeed("status", "--out", out).out
 
 

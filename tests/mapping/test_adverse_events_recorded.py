@@ -120,7 +120,6 @@ DENIED = [
     "no CRS",
     "未发生细胞因子释放综合征",
     "No evidence of cytokine release syndrome",
-    "rule out CRS",
     "排除CRS",
 ]
 
@@ -128,6 +127,11 @@ DENIED = [
 @pytest.mark.parametrize("text", DENIED)
 def test_a_denied_event_was_assessed_and_was_none(text: str) -> None:
     assert bounds(only(happened({"text": text}))) == (0, 0)
+
+
+@pytest.mark.parametrize("text", ["rule out CRS", "疑似CRS", "? CRS", "CRS待排"])
+def test_a_suspected_event_is_neither_an_event_nor_the_absence_of_one(text: str) -> None:
+    nothing_but("denied-or-only-suspected", read(happened({"text": text})))
 
 
 @pytest.mark.parametrize(

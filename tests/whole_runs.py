@@ -69,6 +69,7 @@ def run_process(*arguments: object, cwd: Path | None = None, env: Mapping[str, s
         capture_output=True,
         encoding="utf-8",
         timeout=300,
+        umask=0o022,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
 

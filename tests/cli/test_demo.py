@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from whole_runs import ROOT, Ran, command
+from whole_runs import ROOT, Ended, Ran, bundles, command
 
 from fhir_adapter.pipeline import demo
 
@@ -58,26 +58,43 @@ def test_the_report_is_made_for_both_cuts(demonstrated: Ran) -> None:
 
 
 @pytest.fixture
-def altered_study(tmp_path: Path) -> Path:
-    """A copy of the study folder with one cut, in which one published figure is another one."""
+def small_study(tmp_path: Path) -> Path:
+    """A copy of the study folder that has published two figures about one person of the study."""
     folder = tmp_path / "mappings" / STUDY.name
     shutil.copytree(STUDY.parent, folder.parent)
     (folder / "published" / "2025-02-24.csv").unlink()
-    table = folder / "published" / "2025-08-01.csv"
-    text = table.read_text(encoding="utf-8")
-    assert "42 (8-172)" in text
-    table.write_text(text.replace("42 (8-172)", "43 (8-172)"), encoding="utf-8")
+    (folder / "published" / "2025-08-01.csv").write_text(
+        "id,figure,published,digits,show,set\n"
+        "baseline.n,People,1,0,count,\n"
+        'washout.median,"Washout, days: median (range)",77 (77-77),1,median (range),\n',
+        encoding="utf-8",
+    )
     return folder
 
 
-def test_one_figure_that_differs_makes_the_demo_fail(
-    tmp_path: Path, altered_study: Path, monkeypatch: pytest.MonkeyPatch
+def compared(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Ended:
+    monkeypatch.setattr(demo, "STUDY", str(study))
+    monkeypatch.setattr(demo, "fixture_bundles", lambda: iter(bundles("SYN-01")))
+    ended = command("demo", "--out", out)
+    assert "Traceback" not in ended.told
+    return ended
+
+
+def test_figures_that_are_all_the_same_make_the_demo_succeed(
+    tmp_path: Path, small_study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "STUDY", str(altered_study))
-    monkeypatch.setattr(demo, "_STORIES", ("study12",))
-    ended = command("demo", "--out", tmp_path / "shown")
+    ended = compared(small_study, tmp_path / "shown", monkeypatch)
+    assert ended.code == 0, ended.told
+    assert "2 of 2 figures are the same." in ended.out
+
+
+def test_one_figure_that_differs_makes_the_demo_fail(
+    tmp_path: Path, small_study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = small_study / "published" / "2025-08-01.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("77 (77-77)", "78 (77-77)"), encoding="utf-8")
+    ended = compared(small_study, tmp_path / "shown", monkeypatch)
     assert ended.code != 0
     different = [row for row in tables(ended.out)["2025-08-01"] if row[3] == "NO"]
-    assert different == [("Washout, days: median (range)", "43 (8-172)", "42 (8-172)", "NO")]
-    assert "34 of 35 figures are the same." in ended.out
-    assert "Traceback" not in ended.told
+    assert different == [("Washout, days: median (range)", "78 (77-77)", "77 (77-77)", "NO")]
+    assert "1 of 2 figures are the same." in ended.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from whole_runs import ROOT, Analysed, Ran, estimates
@@ -119,17 +120,17 @@ def test_survival_at_12_months(censor: str, ci: str, analysed: Analysed) -> None
     for name, id in (("PFS_median_days", "pfs.median"), ("OS_median_days", "os.median")):
         assert expected[name] is None
         assert (found[id]["value"], found[id]["not_reached"]) == (None, True)
-
-
-@pytest.mark.parametrize("censor", EXPECTED["results"])
-def test_events_and_people_at_risk(censor: str, analysed: Analysed) -> None:
-    analysed(pfs_censor=censor)
-    with (analysed.out / "analysis" / "event_times.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     for endpoint in ("PFS", "OS"):
-        times = [(int(row["days"]), row["event"]) for row in rows if row["endpoint"] == endpoint]
-        at_risk = [[day, sum(other >= day for other, _ in times)] for day, event in sorted(times) if event == "1"]
-        assert at_risk == EXPECTED["results"][censor][f"{endpoint}_events_nrisk"]
+        assert events_at_risk(analysed.out, endpoint) == expected[f"{endpoint}_events_nrisk"]
+
+
+def events_at_risk(out: Path, endpoint: str) -> list[list[int]]:
+    """Day of every event, and how many were followed up to that day, counted from the table of times."""
+    with (out / "analysis" / "event_times.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["endpoint"] == endpoint]
+    days = [int(row["days"]) for row in rows]
+    events = sorted(int(row["days"]) for row in rows if row["event"] == "1")
+    return [[day, sum(other >= day for other in days)] for day in events]
 
 
 def test_the_newer_grading_of_the_same_laboratory_values(analysed: Analysed) -> None:
@@ -137,3 +138,6 @@ def test_the_newer_grading_of_the_same_laboratory_values(analysed: Analysed) -> 
     found = analysed(ctcae_version="6.0")
     for name, count in expected.items():
         assert found[COUNTS[name]]["numerator"] == count, name
+    rows = (analysed.out / "cohort" / "toxicities.csv").read_text(encoding="utf-8")
+    assert ",CTCAE,6.0," in rows
+    assert ",CTCAE,5.0," not in rows

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from whole_runs import Ended, Served, bundles, put, resource, server_with, succeed, versions
+from whole_runs import Ended, Served, bundles, files, put, resource, server_with, succeed, versions
 
 FAMILIES = (
     "attrition",
@@ -71,9 +71,11 @@ def test_the_server_holds_what_the_output_folder_shows(served: Served) -> None:
 
 
 def test_a_second_run_with_nothing_new_writes_nothing(two_people: Served) -> None:
+    before = files(two_people.out, "cohort", "analysis", "publish")
     ended, new, provenances = run_again(two_people)
     assert (new, provenances) == ({}, [])
     assert "0 documents sent, 18 unchanged" in ended.out
+    assert files(two_people.out, "cohort", "analysis", "publish") == before
 
 
 def test_one_changed_value_makes_one_version_of_the_report_it_affects(two_people: Served) -> None:

@@ -35,7 +35,7 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds a Patient about whom nothing is known."""
     home = tmp_path_factory.mktemp("nobody")
     write_ndjson(home / "in" / "Patient.ndjson", [{"resourceType": "Patient", "id": "p1", "gender": "female"}])
-    assert "0 people in the cohort, 1 not" in ran(home / "in", home / "out").out
+    assert "0 of 1 Patients are in the cohort" in ran(home / "in", home / "out").out
     return home / "out"
 
 
@@ -44,7 +44,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One person of the study, followed to the end without an event."""
     home = tmp_path_factory.mktemp("one")
     write_ndjson(home / "in" / "everything.ndjson", resources(bundles("SYN-01", "shared")))
-    assert "1 people in the cohort" in ran(home / "in", home / "out").out
+    assert "1 of 2 Patients are in the cohort" in ran(home / "in", home / "out").out
     return home / "out"
 
 

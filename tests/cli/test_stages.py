@@ -33,7 +33,8 @@ def measure_reports(out: Path) -> dict[str, bytes]:
 
 
 def test_run_says_what_it_did_and_where(served: Served) -> None:
-    assert "12 people in the cohort, 0 not" in served.ended.out
+    assert "study bsab-cart-dlbcl 1.0.0, data cut 2025-08-01" in served.ended.out
+    assert "12 of 12 Patients are in the cohort" in served.ended.out
     for name in ("cohort/subjects.csv", "analysis/estimates.json", "report/index.html", "publish", "run.json"):
         assert f"  {served.out / name}\n" in served.ended.out
 

@@ -48,7 +48,7 @@ def write(path: Path, part: Sequence[Resource], kind: str) -> None:
         write_ndjson(path.with_suffix(f".{kind}"), part)
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(
     shuffled=st.randoms(use_true_random=False),
     cuts=st.lists(st.integers(0, 10_000), max_size=5),
@@ -68,7 +68,7 @@ def test_any_order_in_any_files_gives_the_same_bytes(
         assert answered(Path(home) / "in") == in_order
 
 
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 1000), overlap=st.integers(0, 5), page_size=st.integers(11, 200))
 def test_any_order_of_pages_gives_the_same_bytes(
     seed: int, overlap: int, page_size: int, in_order: dict[str, bytes]

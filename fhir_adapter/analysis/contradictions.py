@@ -1,4 +1,4 @@
-"""Records about one person that cannot both be true: reported, never put right (`clinical.md` §5.21)."""
+"""Records about one person that cannot both be true: reported, never put right."""
 
 from __future__ import annotations
 

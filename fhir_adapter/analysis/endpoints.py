@@ -1,4 +1,4 @@
-"""From one person's time line to times: origin, event and censoring of each endpoint, `clinical.md` §1.6.
+"""From one person's time line to times: origin, event and censoring of each endpoint.
 
 | endpoint | from | event | censored at |
 |---|---|---|---|

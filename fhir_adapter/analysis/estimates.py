@@ -34,7 +34,7 @@ def estimate(
 
 
 def remarks(estimates: Iterable[Estimate]) -> tuple[str, ...]:
-    """What a reader should be told about results that look wrong and are not (`clinical.md` §0.2, §3.3)."""
+    """What a reader should be told about results that look wrong and are not."""
     found = {(one.endpoint, one.timepoint_months): one for one in estimates if one.timepoint_months is not None}
     return tuple(
         f"PFS at {months} months is above OS. This is not an error: people are censored at different times "

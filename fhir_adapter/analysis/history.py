@@ -1,4 +1,4 @@
-"""One person's time line after the infusion, as the time-to-event endpoints of `clinical.md` §1.6 see it."""
+"""One person's time line after the infusion, as the time-to-event endpoints see it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from datetime import date
 from fhir_adapter.cohort.events import Event
 from fhir_adapter.fhir.dates import PartialDate
 
-_MID_MONTH, _MID_YEAR = 15, (7, 1)  # the imputation of `clinical.md` §5.20
+_MID_MONTH, _MID_YEAR = 15, (7, 1)  # the usual midpoints: the 15th, and 1 July
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def proportion(
     """`part` of `of` people. `figure` is id, endpoint and label; `missing` counts people with no known value.
 
     Whether the missing are inside the denominator is the caller's statement: baseline values leave them out,
-    outcomes and toxicities after the infusion keep everybody who was infused (`clinical.md` §1.5, §5.45). Where
+    outcomes and toxicities after the infusion keep everybody who was infused. Where
     nobody at all was `assessed`, nothing is known: that is not a share of zero.
     """
     settings = study.parameters

@@ -1,6 +1,6 @@
 """Numbers as they are printed: rounded half up, as the eye expects, and only at the very end.
 
-Python's own rounding is to even (12.5 gives 12); `clinical.md` §5.57 asks for half up.
+Python's own rounding is to even (12.5 gives 12); abstracts print half up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kaplan-Meier curves in whole days, their pointwise intervals and their medians.
 
 lifelines computes the product limit and the log-log interval; the guard in front of it is `guards.py`.
-An event and a censoring on the same day: the event comes first (`clinical.md` §5.56).
+An event and a censoring on the same day: the event comes first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The person at baseline: age, extranodal sites, bulk. Windows end at the reference day (apheresis by default).
 
-Source: clinical brief §1.4, edge cases 49-52.
+Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The best category of a series of assessments, up to the first progression.
 
 Order CR > PR > SD > PD > NE. An indeterminate response is, by `ir_policy`, no event until progression confirms it in
-time (and then dates from it), progression, or stable disease. Source: clinical brief §1.5.
+time (and then dates from it), progression, or stable disease. Lugano 2014; indeterminate responses as in LYRIC.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which bispecific antibodies the person had before the index apheresis, and when the last dose was.
 
-Source: clinical brief §1.2 and edge cases 1-8.
+Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The reference study's rule rests on the response: refractory when the best response of the BsAb line is stable or
 progressive disease, relapsed when it was a response and progression followed. The alternatives add the time from the
-last dose to progression. Source: clinical brief §1.1, settled questions.
+last dose to progression. Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A clause says: at least this grade when the value lies on this side of limit x reference (an absolute value, the
 laboratory's own lower or upper limit, or the person's baseline). A value's grade is the highest whose clause holds.
-Source: clinical brief §1.7.
+The clauses are those of CTCAE 5.0 and 6.0, kept in mappings/common/grading/.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The anchors of a person's time line: index infusion, index apheresis, lymphodepletion, the next therapy.
 
-Source: clinical brief §1.2 and edge cases 14-19.
+Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

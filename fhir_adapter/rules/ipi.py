@@ -1,6 +1,6 @@
 """The International Prognostic Index: one point each for age, LDH, ECOG, stage and extranodal sites.
 
-A missing component is not imputed: the score is then the range of what it can still be. Source: clinical brief §1.4.
+A missing component is not imputed: the score is then the range of what it can still be. (IPI, 1993.)
 """
 
 from __future__ import annotations

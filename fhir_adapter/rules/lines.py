@@ -2,7 +2,7 @@
 
 A line is a planned regimen until it is changed. A new line starts with a new drug after the regimen's first weeks, or
 after a treatment-free gap. Pretreatment for a BsAb, conditioning, lymphodepletion, transplantation and radiotherapy
-are no lines of their own. Source: clinical brief §1.3.
+are no lines of their own. Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

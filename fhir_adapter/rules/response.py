@@ -1,6 +1,6 @@
 """How did the person respond to CAR-T: best overall response, progression, last assessment.
 
-Source: clinical brief §1.5, edge cases 23-31.
+Lugano 2014 categories. Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

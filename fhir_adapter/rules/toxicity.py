@@ -1,6 +1,6 @@
 """The worst grade of every term after the infusion: laboratory terms by CTCAE, CRS and ICANS as documented.
 
-Source: clinical brief §1.7, edge cases 32-47; settled questions on `toxicities.csv`.
+Columns and meaning of `toxicities.csv`: docs/reference/outputs.md.
 """
 
 from __future__ import annotations

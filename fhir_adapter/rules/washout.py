@@ -1,6 +1,6 @@
 """How long was the person off the bispecific antibody before the cells were collected?
 
-Source: clinical brief §1.2: index lymphapheresis minus last administered dose, in whole calendar days.
+The day of the index lymphapheresis minus the day of the last administered dose, in whole calendar days.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def toxicity(code: str, grade: int | tuple[int, int] | None, elevated: bool | No
 
 
 def twelve(cut: date, asked: Study) -> list[Judgement]:
-    """The people of the study at a cut, from the tables of `domain/study12*.csv`, as good rules would judge them.
+    """The people of the study at a cut, from the tables of `fixtures/tables/`, as good rules would judge them.
 
     Everyone who was still followed at the second cut has a contact shortly after it. At the first cut the twelfth
     person was infused less than 28 days before and is not yet assessable.

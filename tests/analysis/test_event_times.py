@@ -1,4 +1,4 @@
-"""Origin, event and censoring of every endpoint, one person and one question at a time (`clinical.md` §1.6, §5)."""
+"""Origin, event and censoring of every endpoint, one person and one question at a time."""
 
 from __future__ import annotations
 

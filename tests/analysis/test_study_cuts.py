@@ -1,4 +1,4 @@
-"""Both data cuts of the reference study, against `domain/expected.json` (`clinical.md` §3) and the published tables."""
+"""Both data cuts of the reference study, against worked-out answers and the published tables."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_first_cut_gives_its_six_month_figures_and_cannot_give_twelve() -> N
         EXPECTED["cut1_km"]["OS6_pct"],
     ]
     assert found["pfs.6m"].value == pytest.approx(80 / 99, abs=1e-12)
-    assert printed((found["pfs.6m"].ci_low, found["pfs.6m"].ci_high)) == [42.3, 94.9]  # clinical.md §3.2
+    assert printed((found["pfs.6m"].ci_low, found["pfs.6m"].ci_high)) == [42.3, 94.9]
     for name in ("pfs.12m", "os.12m"):
         assert found[name].value is None
         assert found[name].not_estimable == "nobody was followed that long"
@@ -92,7 +92,7 @@ def test_the_first_cut_gives_its_six_month_figures_and_cannot_give_twelve() -> N
 def test_follow_up_is_nine_point_three_months_by_both_methods() -> None:
     found = estimates_at(CUT_2)
     assert half_up(found["followup.median"].value or 0, 1) == "9.3"
-    assert (found["followup.reverse_km"].value or 0) * 30.4375 == pytest.approx(284)  # clinical.md §3.3
+    assert (found["followup.reverse_km"].value or 0) * 30.4375 == pytest.approx(284)
 
 
 @pytest.mark.parametrize(("cut", "table"), [(CUT_1, "cut1_expected"), (CUT_2, "cut2_expected")])
@@ -150,7 +150,7 @@ def test_every_published_number_of_both_cuts_comes_out(cut: date) -> None:
 
 
 def test_the_first_cut_counts_everybody_as_refractory_only_under_the_interval_rule() -> None:
-    """The two abstracts used different rules (`clinical.md` §1.1)."""
+    """The two abstracts used different rules."""
     assert estimates_at(CUT_1)["failure.refractory"].numerator == 8
     assert estimates_at(CUT_1, bsab_status_rule="best_response_or_pd_within")["failure.refractory"].numerator == 11
 

@@ -270,6 +270,7 @@ def sandbox(
 
 
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a command from its local names; asked for before a command imports anything."""
     return {name: value for name, value in arguments.items() if name != "config"}
 
 

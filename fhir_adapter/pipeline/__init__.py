@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
@@ -74,21 +74,17 @@ def results(
     store: Store, folder: StudyFolder, settings: Settings, out: OutputFolder, started_at: str, last: Stage, say: Say
 ) -> Results:
     """Everything after the fetch, written together. Parts that are not made again are taken away: they are old."""
-    number = store.last_run()
-    if number is None or number != store.last_complete_run():
-        what = "nothing was fetched yet" if number is None else "the last fetch is incomplete"
-        raise IncompleteError(f"{what}, so nothing can be built", "run `fhir-adapter fetch` until it is complete")
+    ledger = _complete_ledger(store)
     stages = STAGES[: STAGES.index(last) + 1]
-    ledger = tuple(store.ledger(number))
     cohort = build(store, folder)
+    flow = [(row.step, row.n_left) for row in cohort.flow]
+    estimates = estimate(cohort.judgements, cohort.times, flow, folder.study)
     parts: dict[str, dict[str, bytes]] = {"cohort": cohort.files()}
-    estimates = estimate(cohort.judgements, cohort.times, [(row.step, row.n_left) for row in cohort.flow], folder.study)
+    sending = _Sending()
     if "analyze" in stages:
         parts["analysis"] = analysis_files(cohort.times, estimates)
     if "report" in stages:
         parts["report"] = _report(cohort, estimates, ledger, store)
-    told: dict[str, Any] = {"delivered": None}
-    delivery, problem = None, None
     if "publish" in stages:
         content, changed = store.content_hash(), store.changed_at()
         found = publish.documents(cohort, estimates, date.fromisoformat(changed[:10]))
@@ -96,20 +92,42 @@ def results(
         parts["publish"] = publish.files(found, about)
         if settings.destination:
             say(f"publishing to {settings.destination}")
-            try:
-                delivery = publish.send(found, cohort, content, changed, settings, out)
-                told["delivered"] = {"to": settings.destination, "sent": delivery.sent, "unchanged": delivery.unchanged}
-            except FhirAdapterError as raised:
-                # The results stand; that they did not arrive is told in run.json and by the exit code.
-                problem = raised
-                told["delivered"] = {"to": settings.destination, "failed": raised.message}
-    about_run = _about_run(cohort, ledger, started_at, parts, store) | told
+            sending = _send(lambda: publish.send(found, cohort, content, changed, settings, out), settings.destination)
+    about_run = _about_run(cohort, ledger, started_at, parts, store) | {"delivered": sending.told}
     written = (json.dumps(about_run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
     out.replace({**parts, "run.json": written}, without=outdated)
-    if problem:
-        raise problem
-    return Results(cohort, estimates, ledger, delivery)
+    if sending.problem:
+        raise sending.problem
+    return Results(cohort, estimates, ledger, sending.delivery)
+
+
+def _complete_ledger(store: Store) -> tuple[StreamLedger, ...]:
+    """The ledger of the last fetch; `IncompleteError` when there is none or it did not end well."""
+    number = store.last_run()
+    if number is None or number != store.last_complete_run():
+        what = "nothing was fetched yet" if number is None else "the last fetch is incomplete"
+        raise IncompleteError(f"{what}, so nothing can be built", "run `fhir-adapter fetch` until it is complete")
+    return tuple(store.ledger(number))
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What became of the documents that were to be sent; `told` is for run.json."""
+
+    delivery: Delivery | None = None
+    problem: FhirAdapterError | None = None
+    told: dict[str, Any] | None = None
+
+
+def _send(send: Callable[[], Delivery], destination: str) -> _Sending:
+    """The results stand even if they do not arrive: that is told in run.json and by the exit code."""
+    try:
+        delivery = send()
+    except FhirAdapterError as problem:
+        return _Sending(problem=problem, told={"to": destination, "failed": problem.message})
+    told = {"to": destination, "sent": delivery.sent, "unchanged": delivery.unchanged}
+    return _Sending(delivery=delivery, told=told)
 
 
 def _report(

@@ -13,6 +13,7 @@ from fhir_adapter.cohort.events import AdverseEvent, Event, Lab
 from fhir_adapter.cohort.finding import Finding, Index, Step, Toxicity, rests_on, step
 from fhir_adapter.cohort.study import GradeClause, Study
 from fhir_adapter.cohort.subject import Subject
+from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.grading import Interval, grade
 from fhir_adapter.rules.index import when
 
@@ -66,10 +67,14 @@ def baselines_of(observable: str, subject: Subject, study: Study, index: Index) 
     exact = [one for one in subject.labs if one.observable == observable and one.on and not one.comparator]
     sure = [one for one in exact if when(one).surely_before(limit)]
     perhaps = [one for one in exact if one not in sure and when(one).earliest < limit.latest]
-    last: list[Lab | None] = [
-        one for one in (*sure, *perhaps) if not any(when(one).surely_before(when(later)) for later in sure)
-    ]
-    return last if sure else [None, *last]
+    last = [one for one in (*sure, *perhaps) if not any(when(one).surely_before(when(later)) for later in sure)]
+    last.sort(key=_day_and_value)
+    return [*last] if sure else [None, *last]
+
+
+def _day_and_value(lab: Lab) -> tuple[PartialDate, Decimal]:
+    """An order that does not depend on the ids of the records."""
+    return when(lab), lab.value
 
 
 def _laboratory(

@@ -74,7 +74,7 @@ def test_the_commands_of_the_readme_work_and_give_its_numbers(checkout: Path, se
         if "out/folder" in line:
             told[verb], found[verb] = text, estimates(out)
     assert list(told) == ["run", "explain", "status", "analyze", "report"]
-    assert told["run"].startswith("12 people in the cohort, 0 not")
+    assert "12 of 12 Patients are in the cohort" in told["run"]
     assert told["explain"].startswith("Subject SYN-04")
     assert people(out) == [f"SYN-{number:02}" for number in range(1, 13)]
     pfs = [f"{100 * found[verb]['pfs.12m']['value']:.1f} %" for verb in ("run", "analyze")]

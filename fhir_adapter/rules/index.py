@@ -17,7 +17,7 @@ from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.readings import verdicts
 
 E = TypeVar("E", bound=Event)
-NEVER = PartialDate.on(PartialDate.parse("9998-12-31").latest)  # type: ignore[union-attr]
+NEVER = PartialDate.on(date(9998, 12, 31))  # later than any record, and one can still count on from it
 
 
 def index(subject: Subject, study: Study) -> Finding[Index]:

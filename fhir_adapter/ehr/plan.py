@@ -56,6 +56,11 @@ def plan(capability: Capability, types: Sequence[str], people: Sequence[str] = (
 
 
 def _plan_of(type: str, capability: Capability, people: tuple[str, ...]) -> StreamPlan:
+    if not capability.types:
+        # A statement that lists no type at all says nothing about any of them: ask, and see.
+        param = "" if type in _WITHOUT_PERSON else "subject" if type == "AdverseEvent" else "patient"
+        reason = f"{type} is searched as a whole, although the server does not list what it offers."
+        return StreamPlan(type, "search", reason, people, "_id" if type == "Patient" else param)
     offered = capability.types.get(type)
     if offered is None or not offered.search:
         return StreamPlan(type, "unsupported", _missing(type, offered))

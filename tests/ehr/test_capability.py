@@ -149,9 +149,8 @@ def test_a_type_listed_without_interactions_is_tried() -> None:
     assert plan(capability, ["Observation"])[0].how == "search"
 
 
-def test_a_statement_without_types_offers_nothing() -> None:
+def test_a_statement_without_types_promises_no_transaction() -> None:
     capability = fetched({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"})
-    assert plan(capability, ["Patient"])[0].how == "unsupported"
     assert not capability.transaction
 
 
@@ -182,3 +181,11 @@ def test_medicines_come_along_only_where_they_cannot_be_fetched_alone() -> None:
     assert plan(alone, ["MedicationAdministration"])[0].params == (("_include", "MedicationAdministration:medication"),)
     together = fetched(statement(administration, resource("Medication")))
     assert plan(together, ["MedicationAdministration"])[0].params == ()
+
+
+def test_a_statement_that_lists_no_type_is_no_reason_not_to_ask() -> None:
+    """A small server may say that it speaks R4 and no more; what it then refuses makes its stream incomplete."""
+    silent = Capability("4.0.1", "", {}, False)
+    streams = plan(silent, ["Patient", "AdverseEvent", "Observation", "Medication"])
+    assert [stream.how for stream in streams] == ["search"] * 4
+    assert [stream.person_param for stream in streams] == ["_id", "subject", "patient", ""]

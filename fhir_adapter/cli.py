@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from fhir_adapter import __version__
 from fhir_adapter.errors import FhirAdapterError, UsageError
 
 if TYPE_CHECKING:
@@ -65,8 +66,12 @@ def main() -> NoReturn:
         _complain(problem)
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; what was fetched is saved", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except Exception as bug:  # the message of an unexpected exception may hold a patient's data, so it stays unsaid
         print("".join(traceback.format_tb(bug.__traceback__)), file=sys.stderr, end="")
         print(f"{type(bug).__name__}: this is a bug in fhir-adapter; the lines above say where", file=sys.stderr)
@@ -75,7 +80,7 @@ def main() -> NoReturn:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    print("terminated; what was fetched is saved", file=sys.stderr)
+    print("terminated", file=sys.stderr)
     sys.exit(143)
 
 
@@ -106,6 +111,21 @@ def _pair(text: str) -> tuple[str, str]:
     if not found or not key.strip():
         raise UsageError("--set needs KEY=VALUE", "for example --set interval_days=28")
     return key.strip(), value.strip()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fhir-adapter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From a hospital's FHIR R4 server to a study cohort, its survival analysis and MeasureReports."""
 
 
 @app.command()
@@ -318,7 +338,8 @@ def _print_ledger(ledger: tuple[StreamLedger, ...] | list[StreamLedger]) -> None
         ("stored", lambda one: one.stored),
         ("duplicate", lambda one: one.duplicate),
         ("quarantined", lambda one: one.quarantined),
-        ("deleted", lambda one: one.deleted + one.swept),
+        ("deleted", lambda one: one.deleted),
+        ("gone", lambda one: one.swept),
     )
     width = max((len(one.stream) for one in ledger), default=6)
     print("  ".join([f"{'stream':{width}}", *(f"{name:>11}" for name, _ in columns), "state"]))

@@ -115,6 +115,8 @@ def read_settings(config: Path | None, flags: Mapping[str, Any], *, need_source:
         raise UsageError(f"{config} is not valid TOML: {problem}", "correct the line it names") from None
     except (ValidationError, SettingsError) as problem:
         raise _explained(problem, config) from None
+    if settings.folder and settings.patients:
+        raise UsageError("a list of patients is for servers; a folder is read as a whole", "leave out --patients")
     if need_source and bool(settings.server) == bool(settings.folder):
         both = "both a server and a folder are" if settings.server else "neither a server nor a folder is"
         raise UsageError(f"{both} given", "name one: --server URL or --folder PATH (or the same key in the TOML file)")

@@ -27,7 +27,10 @@ def contradictions(judgement: Judgement, known: History) -> Iterator[Contradicti
         yield Contradiction("start", "birth_after_infusion", (str(judgement.subject.source), known.infusion.source))
     answer = judgement.response.value
     if answer and answer.contradiction:
-        yield Contradiction("response", "response_contradiction", judgement.response.sources)
+        yield Contradiction("response", "response_not_settled", judgement.response.sources)
+    index = judgement.index.value
+    if index and index.perhaps_therapy:
+        yield Contradiction("new_therapy", "new_therapy_not_settled", (index.sources.get("perhaps_therapy", ""),))
     if not known.deaths:
         return
     first = min(known.deaths, key=lambda death: death.on.latest)

@@ -85,10 +85,20 @@ def _event_time(
         return None
     end = _end(endpoint, known, settings, start)
     relies_on = end.facts | {"start"} | ({"response"} if endpoint in _BY_ASSESSMENT else set())
+    perhaps = judgement.index.value.perhaps_therapy if judgement.index.value else None
+    if perhaps and perhaps.earliest < end.at.on.latest and _asks_for_new_therapy(endpoint, settings):
+        relies_on |= {"new_therapy"}
     for wrong in contradictions(judgement, known):
         if wrong.fact in relies_on:
             raise _Left(wrong.reason, *wrong.sources)
     return _measured(endpoint, judgement.subject.subject_id, start, end, settings)
+
+
+def _asks_for_new_therapy(endpoint: Endpoint, settings: Parameters) -> bool:
+    """Whether a new therapy ends this endpoint's time, as an event or by censoring."""
+    if "new_therapy" in _EVENTS[endpoint]:
+        return True
+    return endpoint in _BY_ASSESSMENT and settings.new_therapy != "ignore"
 
 
 def _start(endpoint: Endpoint, known: History, settings: Parameters) -> Landmark | None:

@@ -162,7 +162,10 @@ def _further_treatment(
     if index.next_therapy is None:
         return None, transplant
     treatments = [*subject.therapies, *subject.doses, *subject.infusions]
-    following = recorded(index.next_therapy, "new therapy", treatments, judgement.index.sources)
+    source = index.sources.get("next_therapy")
+    following = recorded(
+        index.next_therapy, "new therapy", treatments, (source,) if source else judgement.index.sources
+    )
     if not (transplant and following.on == transplant.on and index.next_therapy_kind == ALLOGENEIC):
         return following, transplant
     drugs = [event for event in subject.doses if event.agent in study.roles.new_therapy]

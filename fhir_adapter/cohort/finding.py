@@ -98,6 +98,7 @@ class Exposures(Frozen):
     last_dose: PartialDate
     last_source: str = ""
     unsure_sources: tuple[str, ...] = ()
+    days_to_collection: Span | None = None
     same_day_as_apheresis: bool = False
     bridging: bool = False
 
@@ -105,7 +106,8 @@ class Exposures(Frozen):
 class Index(Frozen):
     """The anchors of a person's time line; apheresis may be unknown (collected elsewhere).
 
-    `sources` names the record of each anchor by its field.
+    `next_therapy` surely follows the infusion; `perhaps_therapy` is an earlier one that may also precede it.
+    `collected_between` bounds a collection that is not recorded. `sources` names the record of each anchor.
     """
 
     infusion: PartialDate
@@ -116,6 +118,8 @@ class Index(Frozen):
     vein_to_vein: Span | None
     next_therapy: PartialDate | None
     next_therapy_kind: str = ""
+    perhaps_therapy: PartialDate | None = None
+    collected_between: PartialDate | None = None
     allogeneic_hct: PartialDate | None = None
     sources: Mapping[str, str] = {}
 

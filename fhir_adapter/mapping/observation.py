@@ -47,7 +47,9 @@ Mapper: TypeAlias = Callable[[str, Result, Observation, "_Place"], Iterator[Said
 class _Place:
     """When and where a result was recorded, for every event made from it."""
 
-    def __init__(self, on: PartialDate, record: Record, element: str, flags: tuple[str, ...], reader: Reader) -> None:
+    def __init__(
+        self, on: PartialDate | None, record: Record, element: str, flags: tuple[str, ...], reader: Reader
+    ) -> None:
         self.on = on
         self.record = record
         self.element = element
@@ -88,7 +90,9 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
         return
     if on is None:
         yield set_aside(record, "no-usable-date")
-        return
+        # An assessment whose day is lost is still known to have been made.
+        used = [one for one in used if one[0] == "response"]
+        flags = (*flags, "undated")
     for name, result, element, extra in used:
         if result is resource and resource.component and not _has_value(resource):
             continue

@@ -125,6 +125,8 @@ def _parameters(path: Path, flat: dict[str, Any], overrides: Mapping[str, str]) 
     known = [*Parameters.model_fields, *_ABOUT, *_TABLES]
     for where, keys in ((f"{path}", flat), ("--set", overrides)):
         for key in keys:
+            if key in _ABOUT:
+                raise StudyError(f"{where}: `{key}` cannot be set for one run", "it is a line of study.toml")
             if key not in Parameters.model_fields:
                 raise StudyError(f"{where}: `{key}` is not a parameter of a study", nearest(key, known))
     try:

@@ -64,10 +64,28 @@ def fetch_only(settings: Settings, started_at: str, say: Say) -> Fetched:
 
 def continue_from_store(settings: Settings, started_at: str, last: Stage, say: Say) -> Results:
     """Map, judge, analyse, ... up to the stage `last`, from what the last fetch left."""
+    settings = with_last_parameters(settings, say)
     folder = read_study(settings.study, settings.set)
     out = OutputFolder(settings.out)
     with out.locked(), Store.reopen(out.store) as store:
         return results(store, folder, settings, out, started_at, last, say)
+
+
+def with_last_parameters(settings: Settings, say: Say) -> Settings:
+    """The settings, with the study and the parameters that the results in the output folder were made with.
+
+    Whoever explains or publishes results means those results. What is said now still wins.
+    """
+    written = OutputFolder(settings.out).read("run.json")
+    if written is None:
+        return settings
+    last = json.loads(written).get("asked", {})
+    study = settings.study if "study" in settings.model_fields_set else last.get("study", settings.study)
+    parameters = {**last.get("set", {}), **settings.set}
+    kept = {key: value for key, value in last.get("set", {}).items() if key not in settings.set}
+    if kept:
+        say("as in the last run: " + ", ".join(f"{key}={value}" for key, value in sorted(kept.items())))
+    return settings.model_copy(update={"study": study, "set": parameters})
 
 
 def results(
@@ -93,7 +111,8 @@ def results(
         if settings.destination:
             say(f"publishing to {settings.destination}")
             sending = _send(lambda: publish.send(found, cohort, content, changed, settings, out), settings.destination)
-    about_run = _about_run(cohort, ledger, started_at, parts, store) | {"delivered": sending.told}
+    about_run = _about_run(cohort, ledger, started_at, parts, store)
+    about_run |= {"delivered": sending.told, "asked": {"study": settings.study, "set": dict(settings.set)}}
     written = (json.dumps(about_run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
     out.replace({**parts, "run.json": written}, without=outdated)

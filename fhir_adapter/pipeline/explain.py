@@ -6,6 +6,7 @@ from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.errors import UsageError
 from fhir_adapter.mapping.study import read_study
 from fhir_adapter.output_folder import OutputFolder
+from fhir_adapter.pipeline import with_last_parameters
 from fhir_adapter.pipeline.build import build
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -13,6 +14,7 @@ from fhir_adapter.store import Store
 
 def findings_of(patient: str, settings: Settings) -> tuple[str, tuple[AnyFinding, ...]]:
     """The surviving id and the findings of the person with this Patient id (or one merged into them)."""
+    settings = with_last_parameters(settings, lambda _: None)
     folder = read_study(settings.study, settings.set)
     with Store.reopen(OutputFolder(settings.out).store) as store:
         found = build(store, folder).findings_of(patient.removeprefix("Patient/"))

@@ -95,7 +95,9 @@ def _land_server(
 ) -> Fetched:
     offered = [stream for stream in streams if stream.how != "unsupported"]
     run = store.begin_run(started_at)
-    landing = _Landing(store, run, say, frozenset(stream.type for stream in offered))
+    # What was not asked for is not gone: only a fetch of everybody can tell that something was deleted.
+    everybody = frozenset(stream.type for stream in offered) if settings.patients is None else frozenset()
+    landing = _Landing(store, run, say, everybody)
     for stream in streams:
         if stream not in offered:
             store.finish_stream(run, stream.type, announced=None, complete=True, unverified=True, reason=stream.reason)
@@ -144,8 +146,8 @@ def _listed_patients(settings: Settings) -> Sequence[str]:
 class _Landing:
     """Lands the pages of many streams in one run of the store."""
 
-    def __init__(self, store: Store, run: int, say: Say, offered: frozenset[str]) -> None:
-        self._store, self._run, self._say, self._offered = store, run, say, offered
+    def __init__(self, store: Store, run: int, say: Say, swept: frozenset[str]) -> None:
+        self._store, self._run, self._say, self._swept = store, run, say, swept
         self._seen: dict[str, set[str]] = {type: set() for type in READ_TYPES}
 
     @property
@@ -160,11 +162,12 @@ class _Landing:
         """
         announced: int | None = None
         passed_over: Counter[str] = Counter()
-        unreadable = 0
+        unreadable = received = 0
         try:
             for page in pages:
                 announced = page.announced
                 passed_over += self._land_page(stream, page)
+                received += page.received
                 unreadable += sum(not one.type for one in page.quarantined)
             if unreadable_lines is not None and unreadable > unreadable_lines:
                 raise StreamIncomplete(f"{unreadable} entries cannot be read at all")
@@ -172,6 +175,8 @@ class _Landing:
             self._store.finish_stream(self._run, stream, announced=announced, complete=False, reason=problem.message)
             self._say(f"{stream}: incomplete")
             return
+        if unreadable_lines is None:
+            self._say(f"{stream}: {received} received")
         reason = f"not read by studies: {', '.join(f'{n} {type}' for type, n in sorted(passed_over.items()))}"
         self._store.finish_stream(
             self._run,
@@ -204,7 +209,7 @@ class _Landing:
         """Mark what a complete fetch did not show any more as deleted, and close the run."""
         complete = all(one.complete and one.balances for one in self._store.ledger(self._run))
         if complete:
-            for type in sorted(self._offered):
+            for type in sorted(self._swept):
                 self._store.sweep(self._run, type, self._seen[type])
         self._store.finish_run(self._run, complete=complete)
         return Fetched(self._run, tuple(self._store.ledger(self._run)))

@@ -39,4 +39,4 @@ def _told(step: Step) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -45,9 +45,14 @@ def age(subject: Subject, study: Study, index: Index) -> Finding[Span]:
 
 
 def reference_day(index: Index, study: Study) -> PartialDate:
-    """The day baseline looks back from: apheresis or lymphodepletion, else the infusion."""
-    chosen = index.apheresis if study.parameters.ipi_reference == "apheresis" else index.lymphodepletion
-    return chosen or index.infusion
+    """The day baseline looks back from: apheresis or lymphodepletion.
+
+    A collection that nobody recorded lies between the last BsAb dose and the infusion; without a recorded
+    lymphodepletion it is the infusion.
+    """
+    if study.parameters.ipi_reference == "lymphodepletion":
+        return index.lymphodepletion or index.infusion
+    return index.apheresis or index.collected_between or index.infusion
 
 
 def in_window(events: Sequence[E], reference: PartialDate, days: int) -> tuple[list[E], list[E]]:

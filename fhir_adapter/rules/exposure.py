@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_adapter.cohort.events import Dose
-from fhir_adapter.cohort.finding import Exposure, Exposures, Finding, Index, Step, rests_on, step
+from fhir_adapter.cohort.finding import Exposure, Exposures, Finding, Index, Span, Step, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.index import bsab_doses, undated_bsab_doses, until, when
+from fhir_adapter.rules.readings import readings
 
 
 def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]:
@@ -48,6 +49,7 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         last_dose=last,
         last_source=str(final.source),
         unsure_sources=rests_on(unsure),
+        days_to_collection=_days_to_collection(certain, unsure, index.apheresis),
         same_day_as_apheresis=last.exact and last == limit,
         bridging=bool(bridging),
     )
@@ -61,7 +63,7 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
             )
             for one in by_agent
         ),
-        step(f"the last dose before the collection was on {last.iso}", final),
+        step(f"the last dose up to the day of the collection was on {last.iso}", final),
         *(_dose_step(dose, study) for dose in unsure),
         *(step("a BsAb dose between collection and infusion is bridging, not washout", dose) for dose in bridging),
     ]
@@ -71,11 +73,15 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         rule="exposure",
         verdict="met",
         value=value,
-        sentence=f"Had {names} before the collection, last on {last.iso}.",
+        sentence=f"Had {names} up to {_name(index)}, last on {last.iso}.",
         steps=tuple(steps),
         sources=rests_on([min(certain, key=when), final], unsure),
         parameters=study.parameters.named("banked_cells"),
     )
+
+
+def _name(index: Index) -> str:
+    return "the collection" if index.apheresis else "the infusion (no collection is known)"
 
 
 def _limit(subject: Subject, study: Study, index: Index) -> PartialDate:
@@ -102,6 +108,23 @@ def _last(certain: Sequence[Dose], unsure: Sequence[Dose], limit: PartialDate) -
     return PartialDate(
         max(end.earliest for end in ends), max(end.latest for end in (*ends, *map(PartialDate.on, perhaps)))
     )
+
+
+def _days_to_collection(certain: Sequence[Dose], unsure: Sequence[Dose], apheresis: PartialDate | None) -> Span | None:
+    """Days from the last dose to a collection known to the month or year; None when its day is known, or too open.
+
+    Each day that the collection can have is held against the doses before that day.
+    """
+    if apheresis is None or apheresis.exact or any(dose.on is None for dose in unsure):
+        return None
+    doses = [*certain, *unsure]
+    lengths: set[int] = set()
+    for reading in readings([apheresis, *(until(dose) for dose in doses)]) or ():
+        collected, ends = reading[0], list(zip(reading[1:], doses, strict=True))
+        for doubted in (True, False):
+            before = [day for day, dose in ends if day <= collected and (doubted or dose.given == "yes")]
+            lengths |= {(collected - max(before)).days} if before else set()
+    return Span(shortest=min(lengths), longest=max(lengths)) if lengths else None
 
 
 def _by_agent(doses: Sequence[Dose], study: Study, limit: PartialDate) -> tuple[Exposure, ...]:

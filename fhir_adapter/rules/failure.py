@@ -55,10 +55,10 @@ def failure(subject: Subject, study: Study, index: Index) -> Finding[Failure]:
     """Relapsed, refractory or undetermined, on the line(s) that `bsab_line_for_status` names."""
     judged = {lines: _over_lines(lines, subject, study, index) for lines in bsab_lines(subject, study, index)}
     if not judged:
-        return Finding(rule="failure", verdict="undetermined", sentence="There is no BsAb line to judge.")
+        return Finding(rule="failure", verdict="undetermined", sentence="No BsAb line can be told from the records.")
     found = list(judged.values())
     if len({one.verdict for one in found}) == 1:
-        return found[0]
+        return _agreed(found)
     why = "the partial dates of the doses allow more than one grouping into lines"
     return found[0].model_copy(
         update={
@@ -67,6 +67,19 @@ def failure(subject: Subject, study: Study, index: Index) -> Finding[Failure]:
             "sentence": _sentence("undetermined", "", None, why),
         }
     )
+
+
+def _agreed(found: Sequence[Finding[Failure]]) -> Finding[Failure]:
+    """One finding of several with the same verdict: what they do not agree on is not settled."""
+    values = [one.value for one in found if one.value]
+    if len(set(values)) <= 1:
+        return found[0]
+    bests, progressions = {one.best_response for one in values}, {one.progression for one in values}
+    best = bests.pop() if len(bests) == 1 else ""
+    progression = progressions.pop() if len(progressions) == 1 else None
+    value = values[0].model_copy(update={"best_response": best, "progression": progression})
+    sentence = _sentence(value.status, best, progression, "the partial dates allow more than one grouping into lines")
+    return found[0].model_copy(update={"value": value, "sentence": sentence})
 
 
 def _over_lines(lines: tuple[BsabLine, ...], subject: Subject, study: Study, index: Index) -> Finding[Failure]:

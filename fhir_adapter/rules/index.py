@@ -25,12 +25,13 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
     chosen = index_infusion(subject, study)
     if not chosen:
         return Finding(rule="index", verdict="not met", sentence="No CAR-T infusion is recorded.")
-    infusion = start(chosen)
+    infusion = _infused_on(chosen)
     collected = index_collection(subject, study, infusion)
     apheresis = _bounded(_first_day(subject, study, infusion, collected), infusion) if collected else None
     depletion = lymphodepletion(subject, study, infusion)
     product, targets, product_step = _product(chosen, study)
     therapy, kind, therapy_event = _next_therapy(subject, study, infusion, chosen)
+    perhaps, perhaps_event = _perhaps_therapy(subject, study, infusion, chosen, therapy)
     allo = [one for one in subject.therapies if one.kind == "allogeneic-hct" and infusion.surely_before(when(one))]
     steps = [
         step(f"CAR-T was infused on {infusion.iso}", chosen[0], parameter="episode_gap_days"),
@@ -41,6 +42,8 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         steps.append(step(f"lymphodepletion began on {when(depletion[0]).iso}", depletion[0]))
     if therapy_event:
         steps.append(step(f"the next anticancer therapy ({kind}) began on {when(therapy_event).iso}", therapy_event))
+    if perhaps_event:
+        steps.append(step("an anticancer therapy may have begun before or after the infusion", perhaps_event))
     value = Index(
         infusion=infusion,
         product=product,
@@ -50,6 +53,8 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         vein_to_vein=_span(apheresis, infusion) if apheresis else None,
         next_therapy=therapy,
         next_therapy_kind=kind,
+        perhaps_therapy=perhaps,
+        collected_between=None if apheresis else _bounds(subject, study, infusion, depletion),
         allogeneic_hct=when(allo[0]) if allo else None,
         sources={
             name: str(event.source)
@@ -58,6 +63,7 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
                 ("apheresis", collected[0] if collected else None),
                 ("lymphodepletion", depletion[0] if depletion else None),
                 ("next_therapy", therapy_event),
+                ("perhaps_therapy", perhaps_event),
                 ("allogeneic_hct", allo[0] if allo else None),
             )
             if event
@@ -68,7 +74,7 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         rule="index",
         verdict="met",
         value=value,
-        sentence=f"CAR-T ({study.display(product)}) was infused on {infusion.iso}; {where}.",
+        sentence=f"CAR-T ({study.display(product) or 'product not known'}) was infused on {infusion.iso}; {where}.",
         steps=tuple(steps),
         sources=rests_on(chosen, collected, depletion[:1]),
         parameters=study.parameters.named(
@@ -217,32 +223,54 @@ def _product(chosen: list[Infusion], study: Study) -> tuple[str, tuple[str, ...]
     return chosen[0].product if not named else "", (), step(says, chosen[0])
 
 
-def _next_therapy(
-    subject: Subject, study: Study, infusion: PartialDate, chosen: list[Infusion]
-) -> tuple[PartialDate | None, str, Event | None]:
-    """The first new anticancer therapy after the infusion, of the kinds the study counts."""
+def _therapies(subject: Subject, study: Study, chosen: list[Infusion]) -> list[tuple[PartialDate, str, Event]]:
+    """Everything that the study counts as an anticancer therapy of its own, with its day and kind."""
     kinds = study.parameters.new_therapy_includes
     found: list[tuple[PartialDate, str, Event]] = []
     if "drug" in kinds:
-        found += [(when(one), one.agent, one) for one in subject.doses if one.agent in study.roles.new_therapy]
+        found += [(one.on, one.agent, one) for one in subject.doses if one.agent in study.roles.new_therapy and one.on]
     if "car_t" in kinds:
-        found += [(when(one), one.product, one) for one in subject.infusions if one not in chosen]
-    found += [(when(one), one.kind, one) for one in subject.therapies if one.kind in kinds]
-    later = sorted(
-        (
-            (_after(day, infusion), kind, event)
-            for day, kind, event in found
-            if infusion.earliest < day.latest < NEVER.latest
-        ),
-        key=lambda item: (item[0], item[1]),
-    )
-    return later[0] if later else (None, "", None)
+        found += [(one.on, one.product, one) for one in subject.infusions if one not in chosen and one.on]
+    found += [(one.on, one.kind, one) for one in subject.therapies if one.kind in kinds and one.on]
+    return sorted(found, key=lambda item: (item[0], item[1]))
 
 
-def _after(day: PartialDate, infusion: PartialDate) -> PartialDate:
-    """A new therapy follows the infusion: a partial date begins the day after it."""
-    opens = max(day.earliest, infusion.earliest + timedelta(days=1))
-    return day if opens == day.earliest else PartialDate(opens, day.latest)
+def _next_therapy(
+    subject: Subject, study: Study, infusion: PartialDate, chosen: list[Infusion]
+) -> tuple[PartialDate | None, str, Event | None]:
+    """The first therapy that surely follows the infusion, of the kinds the study counts."""
+    later = (one for one in _therapies(subject, study, chosen) if infusion.surely_before(one[0]))
+    return next(later, (None, "", None))
+
+
+def _perhaps_therapy(
+    subject: Subject, study: Study, infusion: PartialDate, chosen: list[Infusion], sure: PartialDate | None
+) -> tuple[PartialDate | None, Event | None]:
+    """The first therapy that may lie on either side of the infusion, as it would lie after it; and its record."""
+    for day, _, event in _therapies(subject, study, chosen):
+        opens = max(day.earliest, infusion.earliest + timedelta(days=1))
+        undecided = not infusion.surely_before(day) and opens <= day.latest
+        if undecided and (sure is None or opens < sure.latest):
+            return PartialDate(opens, day.latest), event
+    return None, None
+
+
+def _infused_on(chosen: Sequence[Infusion]) -> PartialDate:
+    """The first day of the infusion; a vaguer record of the same days says nothing against an exact one."""
+    exact = [when(one) for one in chosen if when(one).exact]
+    told = [
+        when(one)
+        for one in chosen
+        if when(one).exact or not any(when(one).earliest <= day.earliest <= when(one).latest for day in exact)
+    ]
+    return min(told)
+
+
+def _bounds(subject: Subject, study: Study, infusion: PartialDate, depletion: Sequence[Dose]) -> PartialDate:
+    """Between the last BsAb dose and the lymphodepletion (or the infusion) lies a collection nobody recorded."""
+    last = when(depletion[0]).latest if depletion else infusion.latest
+    before = [when(dose).earliest for dose in bsab_doses(subject, study) if when(dose).latest <= last]
+    return PartialDate(max(before, default=date.min), last)
 
 
 def _bounded(apheresis: PartialDate, infusion: PartialDate) -> PartialDate:

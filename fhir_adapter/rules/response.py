@@ -44,14 +44,20 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
     """
     considered = [one for one in subject.assessments if one.on and index.infusion.earliest < one.on.latest]
     courses = _courses(considered, study, index)
+    undated = [one for one in subject.assessments if one.on is None and one.category == "PD"]
     value = _value(courses, considered)
+    if undated and value.progressed_on is None and not value.contradiction:
+        value = Response(best="", contradiction="a progression without a date is recorded")
     return Finding(
         rule="response",
         verdict=value.best or "undetermined",
         value=value,
-        sentence=_sentence(value),
-        steps=tuple(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
-        sources=rests_on(considered),
+        sentence=_sentence(value) + (" A progression without a date is recorded and not counted." if undated else ""),
+        steps=(
+            *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
+            *(step("a progression without a date is not counted", one) for one in undated),
+        ),
+        sources=rests_on(considered, undated),
         parameters=study.parameters.named("bor_end", "ir_policy", "ir_confirm_days", "first_planned_assessment_day"),
     )
 
@@ -59,16 +65,17 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
 def _courses(considered: Sequence[Assessment], study: Study, index: Index) -> frozenset[Course]:
     """The course under every reading; empty when there are too many."""
     planned, confirm = study.parameters.first_planned_assessment_day, study.parameters.ir_confirm_days
-    dates = [index.infusion, index.next_therapy or NEVER, *(when(one) for one in considered)]
     found: set[Course] = set()
-    for days in readings(dates, (planned, confirm)) or ():
-        infused, next_therapy = days[0], days[1]
-        after = [
-            (day, _early(one.category, day, infused + timedelta(days=planned)))
-            for day, one in zip(days[2:], considered, strict=True)
-            if day > infused
-        ]
-        found.update(_course(series, next_therapy, study) for series in every_series(after))
+    for therapy in {index.next_therapy or NEVER, index.perhaps_therapy or index.next_therapy or NEVER}:
+        dates = [index.infusion, therapy, *(when(one) for one in considered)]
+        for days in readings(dates, (planned, confirm)) or ():
+            infused, next_therapy = days[0], days[1]
+            after = [
+                (day, _early(one.category, day, infused + timedelta(days=planned)))
+                for day, one in zip(days[2:], considered, strict=True)
+                if day > infused
+            ]
+            found.update(_course(series, next_therapy, study) for series in every_series(after))
     return frozenset(found)
 
 

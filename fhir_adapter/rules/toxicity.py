@@ -53,6 +53,8 @@ def in_window(event: Event, index: Index, study: Study) -> tuple[bool, bool]:
     if study.parameters.ae_end == "new_therapy" and index.next_therapy:
         surely = surely and event.on.surely_before(index.next_therapy)
         perhaps = perhaps and event.on.earliest < index.next_therapy.latest
+    if study.parameters.ae_end == "new_therapy" and index.perhaps_therapy:
+        surely = surely and event.on.surely_before(index.perhaps_therapy)
     return surely, perhaps
 
 

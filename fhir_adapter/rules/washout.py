@@ -38,7 +38,8 @@ def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -
             parameters=parameters,
         )
     shortest, longest = last.days_until(end)
-    span = Span(shortest=max(0, shortest), longest=longest)
+    joint = exposure.value.days_to_collection if anchor == "apheresis" else None
+    span = joint or Span(shortest=max(0, shortest), longest=longest)
     length = f"{span.days} days" if span.days is not None else f"{span.shortest} to {span.longest} days"
     return Finding(
         rule="washout",

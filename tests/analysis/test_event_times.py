@@ -206,7 +206,7 @@ def test_an_infusion_before_the_birth_leaves_every_endpoint() -> None:
 
 def test_assessments_that_contradict_each_other_leave_what_rests_on_the_response() -> None:
     p = person("visit 2024-03-01", response=Response(best="", contradiction="CR and PD on one day"))
-    assert left(p)["PFS"].reason == "response_contradiction"
+    assert left(p)["PFS"].reason == "response_not_settled"
     assert set(times(p)) == {"OS", "TTNT"}
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from whole_runs import command, run_process
 
-HEAVY = ("pandas", "lifelines", "matplotlib", "httpx", "fhir", "scipy", "uvicorn", "great_tables")
+HEAVY = ("pandas", "lifelines", "matplotlib", "httpx", "fhir", "scipy", "uvicorn")
 VERBS = ("demo", "run", "fetch", "build", "analyze", "report", "publish", "explain", "check", "status", "sandbox")
 SHOW_HELP = """
 import sys

@@ -64,7 +64,8 @@ def fetch_only(settings: Settings, started_at: str, say: Say) -> Fetched:
 
 def continue_from_store(settings: Settings, started_at: str, last: Stage, say: Say) -> Results:
     """Map, judge, analyse, ... up to the stage `last`, from what the last fetch left."""
-    settings = with_last_parameters(settings, say)
+    if last == "publish":
+        settings = with_last_parameters(settings, say)
     folder = read_study(settings.study, settings.set)
     out = OutputFolder(settings.out)
     with out.locked(), Store.reopen(out.store) as store:

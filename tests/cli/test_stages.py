@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from whole_runs import PARTS, Served, command, files, succeed, tree
+from whole_runs import PARTS, STUDY12, Served, command, files, succeed, tree
 
 
 def test_stage_by_stage_is_the_same_as_run(served: Served, tmp_path: Path) -> None:
@@ -76,3 +76,13 @@ def test_nothing_is_built_before_something_was_fetched(tmp_path: Path) -> None:
         ended = command(stage, "--out", tmp_path / "out")
         assert ended.code == 2
         assert "Run `fhir-adapter fetch` first." in ended.err
+
+
+def test_explaining_and_publishing_speak_of_the_results_that_are_there(tmp_path: Path) -> None:
+    """Results made with another cut and censoring are explained and published with those, not with the defaults."""
+    out = tmp_path / "out"
+    succeed("fetch", "--folder", STUDY12, "--out", out)
+    succeed("analyze", "--out", out, "--set", "data_cut=2025-02-24", "--set", "pfs_censor=last_contact")
+    assert "PFS: censored after 123 days (data cut)" in succeed("explain", "SYN-07", "--out", out).out
+    assert "data cut 2025-02-24" in succeed("publish", "--out", out).out
+    assert "data cut 2025-08-01" in succeed("analyze", "--out", out).out

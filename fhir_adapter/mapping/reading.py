@@ -47,7 +47,6 @@ class Reader:
 
     terms: Terminology
     units: Units
-    agent_system: str
     site_system: str
     diseases: frozenset[str] = frozenset()
     zone: ZoneInfo | None = None

@@ -46,7 +46,6 @@ class StudyFolder:
     folder: Path
     terms: Terminology
     units: Units
-    agent_system: str
     site_system: str
 
     def reader(self, shared: list[Record], base_url: str = "") -> Reader:
@@ -54,7 +53,6 @@ class StudyFolder:
         return Reader(
             terms=self.terms,
             units=self.units,
-            agent_system=self.agent_system,
             site_system=self.site_system,
             diseases=self.study.roles.disease | self.study.roles.transformed_disease,
             zone=self.study.parameters.zone,
@@ -101,7 +99,6 @@ def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> 
         folder=folder,
         terms=read_terminology(folders, vocabulary, read_aliases(common / "system-aliases.toml")),
         units=units,
-        agent_system=vocabulary.system("agent"),
         site_system=vocabulary.system("body-site"),
     )
 

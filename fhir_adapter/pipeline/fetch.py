@@ -35,10 +35,6 @@ class Fetched:
     run: int
     ledger: tuple[StreamLedger, ...]
 
-    @property
-    def complete(self) -> bool:
-        return all(stream.complete and stream.balances for stream in self.ledger)
-
     def require_complete(self) -> None:
         """`IncompleteError` naming the streams that did not reconcile."""
         broken = [stream for stream in self.ledger if not (stream.complete and stream.balances)]

@@ -11,7 +11,7 @@ import pytest
 from command_line import FLAGS
 from pages import ROOT, page
 
-from fhir_adapter import cli, errors
+from fhir_adapter import errors
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.study import Parameters, Roles
 from fhir_adapter.publish import analysis_tables, cohort_tables
@@ -177,7 +177,7 @@ def test_every_exit_code_is_described_on_the_page_and_in_the_help() -> None:
     told = {int(code) for row in rows for code in row[0].split(", ")}
     assert told == {0, 1, *(kind.exit_code for kind in all_errors()), 130, 143}
     for code in told:
-        assert re.search(rf"\b{code}\b", cli.EXIT_CODES)
+        assert re.search(rf"\b{code}\b", EXIT_CODES)
 
 
 def all_errors() -> list[type[errors.FhirAdapterError]]:

@@ -1,0 +1,80 @@
+"""The application, and how it ends: a sentence, a hint, a documented exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from fhir_adapter import __version__
+from fhir_adapter.errors import FhirAdapterError
+
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 authentication or authorisation, 4 server not ready (what "
+    "was fetched is saved), 5 incomplete data (nothing published), 6 another run holds the output folder, 7 disk, "
+    "130/143 signals."
+)
+
+app = typer.Typer(
+    name="fhir-adapter",
+    help="From a hospital's FHIR R4 server to a study cohort, its survival analysis and MeasureReports.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> NoReturn:
+    """Run a command; every error ends in a sentence, a hint and a documented exit code."""
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(standalone_mode=True)
+    except FhirAdapterError as problem:
+        _complain(problem)
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as bug:  # the message of an unexpected exception may hold a patient's data, so it stays unsaid
+        print("".join(traceback.format_tb(bug.__traceback__)), file=sys.stderr, end="")
+        print(f"{type(bug).__name__}: this is a bug in fhir-adapter; the lines above say where", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    print("terminated", file=sys.stderr)
+    sys.exit(143)
+
+
+def _complain(problem: FhirAdapterError) -> None:
+    print(f"fhir-adapter: {problem.message}", file=sys.stderr)
+    if problem.hint:
+        print(f"  {problem.hint}", file=sys.stderr)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fhir-adapter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From a hospital's FHIR R4 server to a study cohort, its survival analysis and MeasureReports."""

@@ -1,0 +1,48 @@
+"""Options that several commands share, and the settings they add up to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fhir_adapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from fhir_adapter.settings import Settings
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="TOML file with settings; keys equal the long flags.")
+]
+Server = Annotated[str | None, typer.Option(help="Base URL of the FHIR R4 server to read from.")]
+Folder = Annotated[Path | None, typer.Option(help="Folder with NDJSON files or Bundles to read instead of a server.")]
+Study = Annotated[str | None, typer.Option(help="Study folder, or the name of one that came with the software.")]
+SetParameter = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A study parameter that wins over study.toml.")
+]
+Out = Annotated[Path | None, typer.Option(help="Output folder (default: out).")]
+Patients = Annotated[Path | None, typer.Option(help="File with Patient ids, one a line, for servers that need them.")]
+PageSize = Annotated[int | None, typer.Option(help="Resources to ask for in one page.")]
+Publish = Annotated[bool | None, typer.Option("--publish/--no-publish", help="Write the MeasureReports to the server.")]
+PublishTo = Annotated[str | None, typer.Option(help="Another FHIR server to write the MeasureReports to.")]
+
+
+def settings_from(config: Path | None, need_source: bool, flags: dict[str, Any]) -> Settings:
+    from fhir_adapter.settings import read_settings
+
+    said = dict(flags)
+    said["set"] = dict(_pair(one) for one in said.get("set") or ())
+    return read_settings(config, said, need_source=need_source)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found or not key.strip():
+        raise UsageError("--set needs KEY=VALUE", "for example --set interval_days=28")
+    return key.strip(), value.strip()
+
+
+def given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a command from its local names; asked for before a command imports anything."""
+    return {name: value for name, value in arguments.items() if name != "config"}

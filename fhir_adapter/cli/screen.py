@@ -1,0 +1,78 @@
+"""What commands show on the screen: results on standard output, progress and complaints on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fhir_adapter.pipeline import Results
+    from fhir_adapter.pipeline.demo import CutCompared
+    from fhir_adapter.settings import Settings
+    from fhir_adapter.store import StreamLedger
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def print_comparison(cut: CutCompared) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"Data cut {cut.cut.isoformat()}", title_justify="left")
+    for column in ("figure", "published", "computed", "same"):
+        table.add_column(column, overflow="fold")
+    for row in cut.rows:
+        table.add_row(row.figure, row.published, row.computed or "-", "yes" if row.same else "NO")
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    same = sum(row.same for row in cut.rows)
+    print(f"{same} of {len(cut.rows)} figures are the same.")
+    print_paths(cut.out)
+    print()
+
+
+def print_results(settings: Settings, results: Results) -> None:
+    study, flow = results.cohort.study, results.cohort.flow
+    cut = study.parameters.data_cut
+    print(f"study {study.id} {study.version}, {f'data cut {cut}' if cut else 'no data cut'}")
+    included = len(results.cohort.judgements)
+    print(f"{included} of {flow[0].n_in} Patients are in the cohort; flow.csv says where the others left")
+    if results.delivery:
+        sent, unchanged = len(results.delivery.sent), len(results.delivery.unchanged)
+        print(f"published to {settings.destination}: {sent} documents sent, {unchanged} unchanged")
+    elif (settings.out / "publish").exists():
+        print("nothing was sent to a server; publish/ holds what would be")
+    print_paths(settings.out)
+
+
+def print_paths(out: Path) -> None:
+    for name in ("cohort/subjects.csv", "analysis/estimates.json", "report/index.html", "publish", "run.json"):
+        if (out / name).exists():
+            print(f"  {out / name}")
+
+
+def print_ledger(ledger: tuple[StreamLedger, ...] | list[StreamLedger]) -> None:
+    columns: tuple[tuple[str, Callable[[StreamLedger], object]], ...] = (
+        ("announced", lambda one: "-" if one.announced is None else one.announced),
+        ("received", lambda one: one.received),
+        ("stored", lambda one: one.stored),
+        ("duplicate", lambda one: one.duplicate),
+        ("quarantined", lambda one: one.quarantined),
+        ("deleted", lambda one: one.deleted),
+        ("gone", lambda one: one.swept),
+    )
+    width = max((len(one.stream) for one in ledger), default=6)
+    print("  ".join([f"{'stream':{width}}", *(f"{name:>11}" for name, _ in columns), "state"]))
+    for one in ledger:
+        state = "complete" if one.complete and one.balances else "INCOMPLETE"
+        note = f": {one.reason}" if one.reason else ""
+        print("  ".join([f"{one.stream:{width}}", *(f"{read(one)!s:>11}" for _, read in columns), state + note]))

@@ -12,6 +12,7 @@ from command_line import FLAGS
 from pages import ROOT, page
 
 from fhir_adapter import errors
+from fhir_adapter.cli.app import EXIT_CODES as HELP
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.study import Parameters, Roles
 from fhir_adapter.publish import analysis_tables, cohort_tables

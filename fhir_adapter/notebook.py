@@ -26,6 +26,7 @@ from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.build import Cohort
 from fhir_adapter.pipeline.build import build as build_cohort
 from fhir_adapter.pipeline.fetch import reached
+from fhir_adapter.progress import Progress
 from fhir_adapter.publish.analysis_tables import analysis_files
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -131,7 +132,7 @@ def build(study: StudyFolder, source: str | Path) -> CohortFrames:
         Store.open(Path(beside) / "landing.sqlite", f"folder:{path}") as store,
     ):
         with reached(Settings(folder=path)) as land:
-            land(store, _NO_CLOCK, lambda _: None).require_complete()
+            land(store, _NO_CLOCK, Progress()).require_complete()
         return CohortFrames(build_cohort(store, study))
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fhir_adapter.progress import Progress, State
+
 if TYPE_CHECKING:
     from fhir_adapter.pipeline import Results
     from fhir_adapter.pipeline.demo import CutCompared
@@ -15,8 +17,20 @@ if TYPE_CHECKING:
     from fhir_adapter.store import StreamLedger
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+class Lines(Progress):
+    """Progress as lines on standard error."""
+
+    def __call__(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def stream(self, stream: str, received: int, announced: int | None, state: State = "running") -> None:
+        if state == "complete":
+            self(f"{stream}: {received} received")
+        elif state == "incomplete":
+            self(f"{stream}: incomplete")
+
+
+say = Lines()
 
 
 def now() -> str:

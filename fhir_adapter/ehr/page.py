@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fhir_adapter.ehr.outcome import Issue
+from fhir_adapter.fhir.deletion import Deletion
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
 
@@ -15,7 +16,8 @@ class Page(msgspec.Struct, frozen=True):
     `number` counts from 1 and never jumps back. `announced` is how many resources the source says the stream
     holds, as known by this page (the last page counts); None when it does not say. `issues` are what the
     source remarked, not data. `aliases` pairs a `urn:uuid:...` that resources of this page are pointed to by
-    with their `Type/id`.
+    with their `Type/id`. `deleted` are deletions that the source reports. `cursor` stands on the last page of a chain
+    that is whole: the person it was about (empty: everybody) and the instant from which the next run has to ask again.
     """
 
     stream: str
@@ -26,11 +28,13 @@ class Page(msgspec.Struct, frozen=True):
     issues: tuple[Issue, ...] = ()
     retries: int = 0
     aliases: tuple[tuple[str, str], ...] = ()
+    deleted: tuple[Deletion, ...] = ()
+    cursor: tuple[str, str] | None = None
 
     @property
     def received(self) -> int:
         """How many things of the ledger's count this page brought."""
-        return len(self.records) + len(self.quarantined)
+        return len(self.records) + len(self.quarantined) + len(self.deleted)
 
     def __repr__(self) -> str:
         return f"Page({self.stream!r}, {self.number}, {self.received} received)"

@@ -22,7 +22,8 @@ from fhir_adapter.mapping.study import StudyFolder, read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import publish
 from fhir_adapter.pipeline.build import Cohort, build
-from fhir_adapter.pipeline.fetch import Fetched, Say, reached
+from fhir_adapter.pipeline.fetch import Fetched, reached
+from fhir_adapter.progress import Progress
 from fhir_adapter.publish.analysis_tables import analysis_files
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
@@ -42,7 +43,7 @@ class Results:
     delivery: Delivery | None
 
 
-def run(settings: Settings, started_at: str, say: Say) -> Results:
+def run(settings: Settings, started_at: str, say: Progress) -> Results:
     """Everything in order. `started_at` is an instant; nothing else depends on the clock."""
     folder = read_study(settings.study, settings.set)
     out = OutputFolder(settings.out)
@@ -52,7 +53,11 @@ def run(settings: Settings, started_at: str, say: Say) -> Results:
         return results(store, folder, settings, out, started_at, "publish", say)
 
 
-def fetch_only(settings: Settings, started_at: str, say: Say) -> Fetched:
+def fetch_only(
+    settings: Settings,
+    started_at: str,
+    say: Progress,
+) -> Fetched:
     """Bring the landing store up to date."""
     out = OutputFolder(settings.out)
     out.check()
@@ -62,7 +67,7 @@ def fetch_only(settings: Settings, started_at: str, say: Say) -> Fetched:
     return fetched
 
 
-def continue_from_store(settings: Settings, started_at: str, last: Stage, say: Say) -> Results:
+def continue_from_store(settings: Settings, started_at: str, last: Stage, say: Progress) -> Results:
     """Map, judge, analyse, ... up to the stage `last`, from what the last fetch left."""
     if last == "publish":
         settings = with_last_parameters(settings, say)
@@ -72,7 +77,7 @@ def continue_from_store(settings: Settings, started_at: str, last: Stage, say: S
         return results(store, folder, settings, out, started_at, last, say)
 
 
-def with_last_parameters(settings: Settings, say: Say) -> Settings:
+def with_last_parameters(settings: Settings, say: Progress) -> Settings:
     """The settings, with the study and the parameters that the results in the output folder were made with.
 
     Whoever explains or publishes results means those results. What is said now still wins.
@@ -90,7 +95,13 @@ def with_last_parameters(settings: Settings, say: Say) -> Settings:
 
 
 def results(
-    store: Store, folder: StudyFolder, settings: Settings, out: OutputFolder, started_at: str, last: Stage, say: Say
+    store: Store,
+    folder: StudyFolder,
+    settings: Settings,
+    out: OutputFolder,
+    started_at: str,
+    last: Stage,
+    say: Progress,
 ) -> Results:
     """Everything after the fetch, written together. Parts that are not made again are taken away: they are old."""
     ledger = _complete_ledger(store)

@@ -17,7 +17,7 @@ from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.packaged import data_folder
 from fhir_adapter.pipeline import run
 from fhir_adapter.pipeline.build import build
-from fhir_adapter.pipeline.fetch import Say
+from fhir_adapter.progress import Progress
 from fhir_adapter.sandbox import Sandbox
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -38,7 +38,7 @@ class CutCompared:
     out: Path
 
 
-def demo(out: Path, started_at: str, say: Say) -> tuple[CutCompared, ...]:
+def demo(out: Path, started_at: str, say: Progress) -> tuple[CutCompared, ...]:
     """Load the fixtures into a server of our own and do with it what `run` does with any server, for every data cut."""
     with Sandbox(page_size=_PAGE_SIZE, overlap=_OVERLAP) as sandbox:
         say(f"a FHIR server is listening at {sandbox.base_url}")
@@ -68,7 +68,7 @@ def _published() -> list[Path]:
     return sorted((find_study(STUDY) / "published").glob("*.csv"))
 
 
-def _compare(base_url: str, table: Path, out: Path, started_at: str, say: Say) -> CutCompared:
+def _compare(base_url: str, table: Path, out: Path, started_at: str, say: Progress) -> CutCompared:
     cut = table.stem
     folder = out / cut
     # Every demonstration has a server of its own, so what an earlier one fetched belongs to another source.

@@ -22,10 +22,9 @@ from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.fhir.resource_types import R4_TYPES
 from fhir_adapter.fhir.validate import check
+from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def connected(base_url: str, settings: Settings) -> Iterator[Transport]:
         yield transport
 
 
-Land = Callable[[Store, str, Say], Fetched]
+Land = Callable[[Store, str, Progress], Fetched]
 
 
 @contextmanager
@@ -87,7 +86,12 @@ def plan_streams(transport: Transport, settings: Settings) -> list[StreamPlan]:
 
 
 def _land_server(
-    transport: Transport, streams: Sequence[StreamPlan], settings: Settings, store: Store, started_at: str, say: Say
+    transport: Transport,
+    streams: Sequence[StreamPlan],
+    settings: Settings,
+    store: Store,
+    started_at: str,
+    say: Progress,
 ) -> Fetched:
     offered = [stream for stream in streams if stream.how != "unsupported"]
     run = store.begin_run(started_at)
@@ -110,7 +114,13 @@ def _land_server(
     return landing.finish()
 
 
-def _land_folder(files: Sequence[FolderFile], settings: Settings, store: Store, started_at: str, say: Say) -> Fetched:
+def _land_folder(
+    files: Sequence[FolderFile],
+    settings: Settings,
+    store: Store,
+    started_at: str,
+    say: Progress,
+) -> Fetched:
     run = store.begin_run(started_at)
     landing = _Landing(store, run, say, frozenset(READ_TYPES))
     for file in files:
@@ -142,7 +152,7 @@ def _listed_patients(settings: Settings) -> Sequence[str]:
 class _Landing:
     """Lands the pages of many streams in one run of the store."""
 
-    def __init__(self, store: Store, run: int, say: Say, swept: frozenset[str]) -> None:
+    def __init__(self, store: Store, run: int, say: Progress, swept: frozenset[str]) -> None:
         self._store, self._run, self._say, self._swept = store, run, say, swept
         self._seen: dict[str, set[str]] = {type: set() for type in READ_TYPES}
 
@@ -164,15 +174,15 @@ class _Landing:
                 announced = page.announced
                 passed_over += self._land_page(stream, page)
                 received += page.received
+                self._say.stream(stream, received, announced)
                 unreadable += sum(not one.type for one in page.quarantined)
             if unreadable_lines is not None and unreadable > unreadable_lines:
                 raise StreamIncomplete(f"{unreadable} entries cannot be read at all")
         except IncompleteError as problem:
             self._store.finish_stream(self._run, stream, announced=announced, complete=False, reason=problem.message)
-            self._say(f"{stream}: incomplete")
+            self._say.stream(stream, received, announced, "incomplete")
             return
-        if unreadable_lines is None:
-            self._say(f"{stream}: {received} received")
+        self._say.stream(stream, received, announced, "complete")
         reason = f"not read by studies: {', '.join(f'{n} {type}' for type, n in sorted(passed_over.items()))}"
         self._store.finish_stream(
             self._run,

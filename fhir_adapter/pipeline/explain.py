@@ -8,13 +8,14 @@ from fhir_adapter.mapping.study import read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import with_last_parameters
 from fhir_adapter.pipeline.build import build
+from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
 
 def findings_of(patient: str, settings: Settings) -> tuple[str, tuple[AnyFinding, ...]]:
     """The surviving id and the findings of the person with this Patient id (or one merged into them)."""
-    settings = with_last_parameters(settings, lambda _: None)
+    settings = with_last_parameters(settings, Progress())
     folder = read_study(settings.study, settings.set)
     with Store.reopen(OutputFolder(settings.out).store) as store:
         found = build(store, folder).findings_of(patient.removeprefix("Patient/"))

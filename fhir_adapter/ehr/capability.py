@@ -33,6 +33,7 @@ class TypeCapability(msgspec.Struct, frozen=True):
 
     search: bool = False
     read: bool = False
+    history: bool = False
     create: bool = False
     update: bool = False
     update_create: bool = False
@@ -166,6 +167,7 @@ def _offered(resource: _Resource) -> TypeCapability:
     return TypeCapability(
         search="search-type" in codes,
         read="read" in codes,
+        history="history-type" in codes,
         create="create" in codes,
         update="update" in codes,
         update_create="update" in codes and resource.updateCreate,

@@ -9,7 +9,7 @@ import msgspec
 
 from fhir_adapter.ehr.capability import Capability, TypeCapability
 
-How = Literal["search", "person", "unsupported"]
+How = Literal["search", "codes", "person", "export", "unsupported"]
 
 # What a study loses when a server does not offer a type. Unknown is not the same as none.
 _MEANING = {
@@ -30,10 +30,16 @@ _INCLUDES = {"MedicationAdministration", "MedicationRequest", "MedicationStateme
 class StreamPlan(msgspec.Struct, frozen=True):
     """How one resource type is to be fetched, as data.
 
-    `how` is `search` (one search over the type), `person` (one search for every id in `people`) or
+    `how` is `search` (one search over the type), `codes` (one search for each of `codes`), `person` (one search for
+    every id in `people`, and of these one for each of `codes` if there are any), `export` (bulk data) or
     `unsupported`; `reason` is a sentence for the user. `people` also serves when a search over the type turns
     out to be refused. `params` are added to every search, `sort` only to a repetition. `trust_total` off:
     totals are known to be wrong.
+
+    `codes` are values of the parameter `code_param`, each several tokens joined by commas and short enough for an
+    address. `since_param` asks for what changed (empty: the server cannot tell, everything is fetched), `date_param`
+    narrows to a time of the event (values are instants with a prefix and a zone). `history`: the server tells what was
+    deleted. `post`: search by POST. `page_size` is the most that the server gives in one page, as far as it is known.
     """
 
     type: str
@@ -44,6 +50,13 @@ class StreamPlan(msgspec.Struct, frozen=True):
     params: tuple[tuple[str, str], ...] = ()
     sort: str = ""
     trust_total: bool = True
+    since_param: str = ""
+    date_param: str = ""
+    history: bool = False
+    post: bool = False
+    code_param: str = ""
+    codes: tuple[str, ...] = ()
+    page_size: int | None = None
 
     def for_people(self, people: Sequence[str]) -> StreamPlan:
         """The same plan, knowing which people there are."""
@@ -74,6 +87,8 @@ def _plan_of(type: str, capability: Capability, people: tuple[str, ...]) -> Stre
         param,
         _includes(type, offered, by_person or not _is_searchable(capability, "Medication")),
         "_lastUpdated,_id" if {"_lastUpdated", "_id"} <= offered.search_params else "",
+        since_param="_lastUpdated" if "_lastUpdated" in offered.search_params else "",
+        history=offered.history,
     )
 
 

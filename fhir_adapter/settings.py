@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -27,7 +27,7 @@ from fhir_adapter.errors import UsageError
 
 PREFIX = "FHIR_ADAPTER__"
 # Settings that commands take as flags; the others are for the TOML file and the environment.
-FLAGS = ("server", "folder", "study", "set", "out", "patients", "page_size", "publish", "publish_to")
+FLAGS = ("server", "folder", "study", "set", "out", "patients", "group", "list", "page_size", "publish", "publish_to")
 
 
 def _text(value: object) -> object:
@@ -43,6 +43,10 @@ def _one(value: object) -> str:
     return ",".join(map(_one, value)) if isinstance(value, list) else str(value)
 
 
+# The id of a resource on the server, as FHIR has it; empty when there is none.
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-.]{0,64}$")]
+
+
 class Settings(BaseSettings):
     """Settings of one site. Exactly one of `server` and `folder` says where the records are."""
 
@@ -56,6 +60,12 @@ class Settings(BaseSettings):
     set: Annotated[dict[str, str], BeforeValidator(_text)] = {}
     out: Path = Path("out")
     patients: Path | None = None
+    group: Id = ""
+    list: Id = ""
+    by_code: tuple[str, ...] = ()
+    bulk: Literal["off", "auto", "system", "group", "patient"] = "off"
+    search_by_post: bool = False
+    vendor: str = "auto"
     publish: bool = True
     publish_to: str = ""
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 200
@@ -115,12 +125,20 @@ def read_settings(config: Path | None, flags: Mapping[str, Any], *, need_source:
         raise UsageError(f"{config} is not valid TOML: {problem}", "correct the line it names") from None
     except (ValidationError, SettingsError) as problem:
         raise _explained(problem, config) from None
-    if settings.folder and settings.patients:
-        raise UsageError("a list of patients is for servers; a folder is read as a whole", "leave out --patients")
+    _check_population(settings)
     if need_source and bool(settings.server) == bool(settings.folder):
         both = "both a server and a folder are" if settings.server else "neither a server nor a folder is"
         raise UsageError(f"{both} given", "name one: --server URL or --folder PATH (or the same key in the TOML file)")
     return settings
+
+
+def _check_population(settings: Settings) -> None:
+    """At most one way of saying who is asked for."""
+    ways = [key for key in ("patients", "group", "list") if getattr(settings, key)]
+    if settings.folder and ways:
+        raise UsageError("a list of patients is for servers; a folder is read as a whole", f"leave out --{ways[0]}")
+    if len(ways) > 1:
+        raise UsageError(f"both `{ways[0]}` and `{ways[1]}` say which patients are asked for", "keep one of them")
 
 
 def _explained(problem: ValidationError | SettingsError, config: Path | None) -> UsageError:

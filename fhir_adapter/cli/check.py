@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from fhir_adapter.cli.app import app
-from fhir_adapter.cli.options import Config, Patients, Server, given, settings_from
+from fhir_adapter.cli.options import Config, Group, ListOf, Patients, Server, given, settings_from
 from fhir_adapter.errors import UsageError
 
 
 @app.command()
-def check(config: Config = None, server: Server = None, patients: Patients = None) -> None:
+def check(
+    config: Config = None,
+    server: Server = None,
+    patients: Patients = None,
+    group: Group = None,
+    list: ListOf = None,
+) -> None:
     """Connect to a server and say how each resource type will be fetched, and what will not work."""
     settings = settings_from(config, True, given(locals()))
     from fhir_adapter.pipeline.fetch import connected, plan_streams

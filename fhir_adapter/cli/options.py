@@ -23,6 +23,10 @@ SetParameter = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="Output folder (default: out).")]
 Patients = Annotated[Path | None, typer.Option(help="File with Patient ids, one a line, for servers that need them.")]
+Group = Annotated[str | None, typer.Option(help="Id of a Group on the server: only its members are asked for.")]
+ListOf = Annotated[
+    str | None, typer.Option("--list", help="Id of a List on the server: only the patients in it are asked for.")
+]
 PageSize = Annotated[int | None, typer.Option(help="Resources to ask for in one page.")]
 Publish = Annotated[bool | None, typer.Option("--publish/--no-publish", help="Write the MeasureReports to the server.")]
 PublishTo = Annotated[str | None, typer.Option(help="Another FHIR server to write the MeasureReports to.")]

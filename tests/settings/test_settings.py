@@ -171,3 +171,22 @@ def test_a_bad_value_in_the_environment_names_its_variable(monkeypatch: pytest.M
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings().page_size = 3  # type: ignore[misc]
+
+
+# Who is asked for
+
+
+@pytest.mark.parametrize("ways", [("patients", "group"), ("patients", "list"), ("group", "list")])
+def test_only_one_thing_may_say_which_patients_are_asked_for(ways: tuple[str, str]) -> None:
+    told = refused(flags=dict.fromkeys(ways, "somebody"))
+    assert f"both `{ways[0]}` and `{ways[1]}`" in told
+
+
+@pytest.mark.parametrize("key", ["patients", "group", "list"])
+def test_a_folder_is_read_whole(key: str, tmp_path: Path) -> None:
+    assert f"leave out --{key}" in refused(flags={"folder": tmp_path, key: "somebody"})
+
+
+@pytest.mark.parametrize("id", ["Group/1", "a b", "x" * 65, "../1", "1?_id=2"])
+def test_the_id_of_a_group_is_an_id(id: str) -> None:
+    assert "`group` cannot be used" in refused(flags={"group": id})

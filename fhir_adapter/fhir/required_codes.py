@@ -51,6 +51,11 @@ def codes_of(type: str, element: str, listed: Sequence[str]) -> frozenset[str]:
     return frozenset() if "+" in listed else frozenset(listed)
 
 
+def concepts_of(type: str, element: str) -> tuple[str, frozenset[str]] | None:
+    """System and codes of an element whose concept must hold a code of its own system, if it is one."""
+    return _CONCEPTS.get((type, element))
+
+
 def unknown_concepts(type: str, resource: Mapping[str, Json]) -> Iterator[str]:
     """Elements whose concept holds a code that its own system does not have."""
     for (owner, element), (system, codes) in _CONCEPTS.items():
@@ -60,5 +65,6 @@ def unknown_concepts(type: str, resource: Mapping[str, Json]) -> Iterator[str]:
         of_system = [
             coding for coding in concept["coding"] if isinstance(coding, dict) and coding.get("system") == system
         ]
-        if any(coding.get("code") not in codes for coding in of_system):
+        given = [coding.get("code") for coding in of_system]
+        if any(not isinstance(code, str) or code not in codes for code in given):
             yield element

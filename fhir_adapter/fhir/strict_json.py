@@ -10,6 +10,8 @@ import json
 import re
 from decimal import Decimal
 
+import msgspec
+
 from fhir_adapter.fhir.canonical import Json
 from fhir_adapter.fhir.record import Unreadable
 
@@ -17,6 +19,7 @@ MAX_BYTES = 20_000_000
 MAX_DIGITS = 64
 MAX_EXPONENT = 300
 
+_WORTH_A_LOOK = (b"\\", b'xtension"', b'"0001', b'"9999')
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -45,6 +48,21 @@ def read_strict(body: bytes) -> dict[str, Json]:
     return value
 
 
+def is_unremarkable(body: bytes) -> bool:
+    """Whether there is certainly nothing here that `read_strict` would refuse or that calls for a second look.
+
+    Escapes, extensions and placeholder dates do. A duplicate key is seen by what is lost when the JSON is written
+    again: without escapes, every key and every text has exactly two quotation marks.
+    """
+    if len(body) > MAX_BYTES or any(odd in body for odd in _WORTH_A_LOOK):
+        return False
+    try:
+        value = _plain.decode(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and body.count(b'"') == msgspec.json.encode(value).count(b'"')
+
+
 def has_half_pair(text: str) -> bool:
     """Does the text hold half of a surrogate pair, which cannot be written as UTF-8?"""
     return _HALF_PAIR.search(text) is not None
@@ -70,6 +88,9 @@ def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise Unreadable("number-out-of-range")
     return int(text)
+
+
+_plain = msgspec.json.Decoder(float_hook=_decimal)
 
 
 def _constant(_: str) -> None:

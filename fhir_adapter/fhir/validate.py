@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fhir_adapter.fhir import r4
 from fhir_adapter.fhir.canonical import Json
 from fhir_adapter.fhir.inspection import Inspection
+from fhir_adapter.fhir.models import model_of
 from fhir_adapter.fhir.record import Record, Unreadable
 from fhir_adapter.fhir.repair import Repair
 from fhir_adapter.fhir.required_codes import DECISIVE, codes_of, unknown_concepts
 from fhir_adapter.fhir.resource_types import R4_TYPES
-from fhir_adapter.fhir.strict_json import read_strict
+from fhir_adapter.fhir.shape import fits
+from fhir_adapter.fhir.strict_json import is_unremarkable, read_strict
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -28,8 +30,6 @@ MAX_FLAGS = 50
 _ROUNDS = 5
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
-# R4B, the edition of the models, changed these; other types it has not at all.
-_DIFFER = frozenset({"Evidence", "EvidenceVariable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Verdict:
 
 def check(record: Record) -> Verdict:
     """Decide whether a resource can be used. Any bytes get a verdict; no input raises."""
+    if is_unremarkable(record.body) and fits(record.type, record.body) and _is_readable(record):
+        return Verdict(True)
     inspection = Inspection(_is_known)
     try:
         flags = _examine(record, inspection)
@@ -64,12 +66,13 @@ def _examine(record: Record, inspection: Inspection) -> dict[str, None]:
     inspection.walk(resource, (type,))
     if "implicitRules" in resource:
         raise Unreadable(f"unknown-implicit-rules {type}.implicitRules")
-    model = _model(type)
+    model = model_of(type)
     if model is None:
         inspection.flags["type-not-validated"] = None
         return inspection.flags
-    _check_codes(type, resource, inspection)
-    _validate(type, model, resource, inspection)
+    if not fits(type, record.body):
+        _check_codes(type, resource, inspection)
+        _validate(type, model, resource, inspection)
     _look_through_lens(record, inspection)
     return inspection.flags
 
@@ -118,34 +121,27 @@ def _look_through_lens(record: Record, inspection: Inspection) -> None:
         raise Unreadable(nulls[0] if nulls else refusal.reason) from None
 
 
+def _is_readable(record: Record) -> bool:
+    try:
+        r4.decode(record.body)
+    except Unreadable:
+        return record.type not in r4.READ_TYPES
+    return True
+
+
 def _sorted(flags: Mapping[str, None]) -> tuple[str, ...]:
     ordered = sorted(flags)
     return tuple(ordered if len(ordered) <= MAX_FLAGS else [*ordered[:MAX_FLAGS], "more-flags"])
 
 
-@lru_cache(maxsize=512)
-def _model(type: str) -> type[BaseModel] | None:
-    """The R4B model of a resource type; None when it has none, or one that is not R4's."""
-    from fhir.resources.R4B import get_fhir_model_class
-    from fhir.resources.R4B.resource import Resource
-
-    if type in _DIFFER:
-        return None
-    try:
-        model = get_fhir_model_class(type)
-    except (KeyError, ValueError):
-        return None
-    return model if issubclass(model, Resource) else None
-
-
 def _is_known(type: str) -> bool:
-    return _TYPE.fullmatch(type) is not None and _model(type) is not None
+    return _TYPE.fullmatch(type) is not None and model_of(type) is not None
 
 
 @cache
 def _required_codes(type: str) -> Mapping[str, frozenset[str]]:
     """The value sets of a type's own code elements."""
-    model = _model(type)
+    model = model_of(type)
     fields: Mapping[str, Any] = model.model_fields if model else {}
     found = {
         field.alias or name: codes_of(type, name, (field.json_schema_extra or {}).get("enum_values", ()))

@@ -34,12 +34,15 @@ class NotABundle(ValueError):
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """The Bundle itself. `entries` are the bytes of its entries, unread; `next` is the link as written."""
+    """The Bundle itself. `entries` are the bytes of its entries, unread; `next` and `own` (what the server says it was
+    asked) are links as written.
+    """
 
     type: str
     total: int | None
     next: str | None
     entries: tuple[bytes, ...]
+    own: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -92,7 +95,8 @@ def read_bundle(body: bytes) -> Bundle:
         bundle, entries = _read_around_damage(text)
     if bundle.resourceType != "Bundle":
         raise NotABundle(_what_came(text), read_issues(text))
-    return Bundle(bundle.type, _total(bundle.total), _next(bundle.link or []), entries)
+    links = bundle.link or []
+    return Bundle(bundle.type, _total(bundle.total), _link(links, "next"), entries, _link(links, "self"))
 
 
 def _read_around_damage(text: bytes) -> tuple[_Bundle, tuple[bytes, ...]]:
@@ -125,8 +129,8 @@ def _total(raw: msgspec.Raw) -> int | None:
     return total if total >= 0 else None
 
 
-def _next(links: list[_Link]) -> str | None:
-    return next((link.url for link in links if link.relation == "next"), None)
+def _link(links: list[_Link], relation: str) -> str | None:
+    return next((link.url for link in links if link.relation == relation), None)
 
 
 def read_entry(raw: bytes) -> Entry:

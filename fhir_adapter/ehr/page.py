@@ -13,11 +13,12 @@ from fhir_adapter.fhir.record import Record
 class Page(msgspec.Struct, frozen=True):
     """A portion of one stream, to be landed in one transaction. Every thing received is in exactly one place.
 
-    `number` counts from 1 and never jumps back. `announced` is how many resources the source says the stream
-    holds, as known by this page (the last page counts); None when it does not say. `issues` are what the
-    source remarked, not data. `aliases` pairs a `urn:uuid:...` that resources of this page are pointed to by
-    with their `Type/id`. `deleted` are deletions that the source reports. `cursor` stands on the last page of a chain
-    that is whole: the person it was about (empty: everybody) and the instant from which the next run has to ask again.
+    `number` counts from 1 and never jumps back. `announced` is how many resources the source says the search or file
+    of this page holds, as known by this page (its last page counts); None when it does not say. `issues` are what the
+    source remarked, not data; `remark` is what we noticed about the source, a phrase for the ledger. `aliases` pairs a
+    `urn:uuid:...` that resources of this page are pointed to by with their `Type/id`. `deleted` are deletions that the
+    source reports. `cursor` stands on the last page of a search that is whole: the person it was about (empty:
+    everybody) and the instant from which the next run has to ask again.
     """
 
     stream: str
@@ -30,6 +31,7 @@ class Page(msgspec.Struct, frozen=True):
     aliases: tuple[tuple[str, str], ...] = ()
     deleted: tuple[Deletion, ...] = ()
     cursor: tuple[str, str] | None = None
+    remark: str = ""
 
     @property
     def received(self) -> int:

@@ -9,6 +9,8 @@ import msgspec
 
 from fhir_adapter.ehr.failures import Exhausted
 from fhir_adapter.ehr.json_text import looks_like_markup, without_bom
+from fhir_adapter.ehr.retry import parse_http_date
+from fhir_adapter.ehr.statement import Node, codes, export_levels, operations, token_url
 from fhir_adapter.ehr.transport import Answer, Transport
 from fhir_adapter.errors import NotFhir, ServerRefused, UsageError
 
@@ -41,52 +43,32 @@ class TypeCapability(msgspec.Struct, frozen=True):
     conditional_update: bool = False
     search_params: frozenset[str] = frozenset()
     search_includes: frozenset[str] = frozenset()
+    search_rev_includes: frozenset[str] = frozenset()
+    operations: frozenset[str] = frozenset()
 
 
 class Capability(msgspec.Struct, frozen=True):
     """What a server offers. A type that is not in `types` is not offered at all, which is not the same as
     empty.
+
+    `export_levels` are `system`, `group` and `patient`. `token_url` is as the server wrote it: it is for whoever
+    asks for a token to check. `answered_at` is the server's clock when it answered, None when it does not tell.
     """
 
     fhir_version: str
     software: str
     types: Mapping[str, TypeCapability]
     transaction: bool
+    batch: bool = False
+    search_system: bool = False
+    publisher: str = ""
+    export_levels: frozenset[str] = frozenset()
+    token_url: str = ""
+    answered_at: float | None = None
 
-
-class _Code(msgspec.Struct):
-    code: str = ""
-
-
-class _Name(msgspec.Struct):
-    name: str = ""
-    version: str = ""
-
-
-class _Resource(msgspec.Struct):
-    type: str = ""
-    interaction: list[_Code] | None = None
-    updateCreate: bool = False
-    conditionalCreate: bool = False
-    conditionalUpdate: bool = False
-    searchParam: list[_Name] | None = None
-    searchInclude: list[str] | None = None
-
-
-class _Rest(msgspec.Struct):
-    mode: str = ""
-    resource: list[_Resource] | None = None
-    interaction: list[_Code] | None = None
-
-
-class _Statement(msgspec.Struct):
-    resourceType: str = ""
-    fhirVersion: str = ""
-    software: _Name | None = None
-    rest: list[_Rest] | None = None
-
-
-_statements = msgspec.json.Decoder(_Statement)
+    def of(self, type: str) -> TypeCapability | None:
+        """What is offered for one type, None if nothing."""
+        return self.types.get(type)
 
 
 def fetch_capability(transport: Transport) -> Capability:
@@ -104,7 +86,8 @@ def fetch_capability(transport: Transport) -> Capability:
         ) from None
     except Exhausted as exhausted:
         raise Exhausted(f"{transport.base_url}: {exhausted.message}", exhausted.hint) from None
-    return read_capability(answer.body, transport.base_url)
+    capability = read_capability(answer.body, transport.base_url)
+    return msgspec.structs.replace(capability, answered_at=parse_http_date(answer.headers.get("date")))
 
 
 def _is_whole(answer: Answer) -> str:
@@ -124,58 +107,77 @@ def read_capability(body: bytes, base_url: str) -> Capability:
     if looks_like_markup(text):
         raise _not_fhir(base_url, "with a web page (HTML or XML)")
     try:
-        statement = _statements.decode(text)
-    except msgspec.ValidationError:
-        raise _not_fhir(base_url, "with JSON of another shape") from None
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _not_fhir(base_url, "with something that is not JSON") from None
-    if statement.resourceType == "Conformance":
-        raise _other_release(base_url, "DSTU2", statement.fhirVersion)
-    if statement.resourceType != "CapabilityStatement":
+    if not isinstance(value, dict):
+        raise _not_fhir(base_url, "with JSON of another shape")
+    statement = Node(value)
+    if statement.text("resourceType") == "Conformance":
+        raise _other_release(base_url, "DSTU2", statement.text("fhirVersion"))
+    if statement.text("resourceType") != "CapabilityStatement":
         raise _not_fhir(base_url, "with JSON that is not a CapabilityStatement")
     return _checked(statement, base_url)
 
 
-def _checked(statement: _Statement, base_url: str) -> Capability:
-    version = _VERSION.fullmatch(statement.fhirVersion)
+def _checked(statement: Node, base_url: str) -> Capability:
+    written = statement.text("fhirVersion")
+    version = _VERSION.fullmatch(written)
     if version is None:
         raise _not_fhir(base_url, "with a CapabilityStatement that names no FHIR version")
     if version.group(1) not in _READABLE:
-        raise _other_release(base_url, _RELEASES.get(version.group(1), "another release"), statement.fhirVersion)
-    rest = next((rest for rest in statement.rest or [] if rest.mode in ("server", "")), _Rest())
-    system = _codes(rest.interaction)
+        raise _other_release(base_url, _RELEASES.get(version.group(1), "another release"), written)
+    rest = next((rest for rest in statement.each("rest") if rest.text("mode") in ("server", "")), Node(None))
+    system = codes(rest.each("interaction"))
+    software = statement.one("software")
     return Capability(
-        statement.fhirVersion,
-        _software(statement.software),
-        {resource.type: _offered(resource) for resource in rest.resource or []},
+        written,
+        _words(f"{software.text('name')} {software.text('version')}") or "unknown software",
+        _types(rest),
         "transaction" in system,
+        "batch" in system,
+        "search-system" in system,
+        _words(statement.text("publisher")),
+        export_levels(rest),
+        token_url(rest),
     )
 
 
-def _codes(interactions: list[_Code] | None) -> frozenset[str]:
-    return frozenset(interaction.code for interaction in interactions or [])
+def _words(text: str) -> str:
+    """A plain name as it is; empty for anything that is not one."""
+    return text.strip() if _WORD.fullmatch(text.strip()) else ""
 
 
-def _software(software: _Name | None) -> str:
-    words = f"{software.name} {software.version}".strip() if software else ""
-    return words if _WORD.fullmatch(words) else "unknown software"
+def _types(rest: Node) -> dict[str, TypeCapability]:
+    """What is offered by type. Parameters of the whole server count for every type; a type may be listed twice."""
+    everywhere = frozenset(parameter.text("name") for parameter in rest.each("searchParam"))
+    listed: dict[str, list[Node]] = {}
+    for resource in rest.each("resource"):
+        listed.setdefault(resource.text("type"), []).append(resource)
+    return {type: _offered(nodes, everywhere) for type, nodes in listed.items() if type}
 
 
-def _offered(resource: _Resource) -> TypeCapability:
+def _offered(listed: list[Node], everywhere: frozenset[str]) -> TypeCapability:
     """A type listed without any interaction is taken to offer reading: the statement is only a hint."""
-    codes = _codes(resource.interaction) or frozenset({"read", "search-type"})
+    offered = codes(_all(listed, "interaction")) or frozenset({"read", "search-type"})
     return TypeCapability(
-        search="search-type" in codes,
-        read="read" in codes,
-        history="history-type" in codes,
-        create="create" in codes,
-        update="update" in codes,
-        update_create="update" in codes and resource.updateCreate,
-        conditional_create="create" in codes and resource.conditionalCreate,
-        conditional_update="update" in codes and resource.conditionalUpdate,
-        search_params=frozenset(parameter.name for parameter in resource.searchParam or []),
-        search_includes=frozenset(resource.searchInclude or []),
+        search="search-type" in offered,
+        read="read" in offered,
+        history="history-type" in offered,
+        create="create" in offered,
+        update="update" in offered,
+        update_create="update" in offered and any(one.flag("updateCreate") for one in listed),
+        conditional_create="create" in offered and any(one.flag("conditionalCreate") for one in listed),
+        conditional_update="update" in offered and any(one.flag("conditionalUpdate") for one in listed),
+        search_params=(everywhere | {parameter.text("name") for parameter in _all(listed, "searchParam")}) - {""},
+        search_includes=frozenset().union(*(one.texts("searchInclude") for one in listed)),
+        search_rev_includes=frozenset().union(*(one.texts("searchRevInclude") for one in listed)),
+        operations=operations(_all(listed, "operation")),
     )
+
+
+def _all(nodes: list[Node], key: str) -> list[Node]:
+    return [inner for node in nodes for inner in node.each(key)]
 
 
 def _not_fhir(base_url: str, how: str) -> NotFhir:

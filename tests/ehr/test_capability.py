@@ -189,3 +189,101 @@ def test_a_statement_that_lists_no_type_is_no_reason_not_to_ask() -> None:
     streams = plan(silent, ["Patient", "AdverseEvent", "Observation", "Medication"])
     assert [stream.how for stream in streams] == ["search"] * 4
     assert [stream.person_param for stream in streams] == ["_id", "subject", "patient", ""]
+
+
+def test_what_else_the_server_offers_is_read() -> None:
+    capability = fetched(
+        statement(
+            resource(
+                "Patient",
+                "read",
+                "search-type",
+                "history-type",
+                params=("_id",),
+                searchRevInclude=["Observation:patient"],
+                operation=[{"name": "everything", "definition": "https://a.example/everything"}],
+            ),
+            publisher="A Vendor",
+        )
+    )
+    offered = capability.types["Patient"]
+    assert offered.history
+    assert offered.search_rev_includes == {"Observation:patient"}
+    assert offered.operations == {"everything"}
+    assert capability.publisher == "A Vendor"
+    assert not capability.batch
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "at_patient", "at_group", "levels"),
+    [
+        ([], [], [], set()),
+        ([{"name": "export"}], [], [], {"system"}),
+        ([{"name": "$export"}], [], [], {"system"}),
+        ([], [{"name": "export"}], [{"name": "export"}], {"patient", "group"}),
+        ([{"name": "group-export"}], [], [], {"group"}),
+        ([{"name": "x", "definition": f"{BASE}/OperationDefinition/patient-export|2.0.0"}], [], [], {"patient"}),
+        ([], [], [{"name": "export", "definition": f"{BASE}/OperationDefinition/Group-i-export"}], {"group"}),
+        ([{"name": "export", "definition": f"{BASE}/OperationDefinition/-s-export"}], [], [], {"system"}),
+        ([{"name": "everything"}, {"name": "reexport"}, {"name": "export-status"}], [], [], set()),
+        ([], [{"name": "everything"}], [], set()),
+    ],
+)
+def test_the_levels_of_bulk_export_are_known_by_whatever_name(
+    everywhere: list[object], at_patient: list[object], at_group: list[object], levels: set[str]
+) -> None:
+    rest = {
+        "mode": "server",
+        "operation": everywhere,
+        "resource": [
+            {"type": "Patient", "operation": at_patient},
+            {"type": "Group", "operation": at_group},
+            {"type": "Observation", "operation": [{"name": "export"}]},
+        ],
+    }
+    assert fetched(statement(rest=[rest])).export_levels == levels
+
+
+def test_a_parameter_of_the_whole_server_counts_for_every_type() -> None:
+    rest = {"mode": "server", "searchParam": [{"name": "_lastUpdated"}], "resource": [resource("Observation")]}
+    capability = fetched(statement(rest=[rest]))
+    assert capability.types["Observation"].search_params == {"_lastUpdated"}
+    assert plan(capability, ["Observation"])[0].person_param == "patient"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("interaction", [{"code": None}, None, {"code": "search-type"}]),
+        ("interaction", {"code": "search-type"}),
+        ("interaction", [{"code": " Search-Type "}]),
+        ("searchParam", None),
+        ("searchParam", [{"name": 7}, "patient"]),
+        ("searchInclude", "*"),
+        ("updateCreate", "true"),
+        ("operation", {"name": None}),
+    ],
+)
+def test_a_slip_in_the_statement_does_not_hide_the_type(key: str, value: object) -> None:
+    capability = fetched(statement({**resource("Observation"), key: value}))
+    assert capability.types["Observation"].search
+
+
+@pytest.mark.parametrize("value", ["text", 7, [], {}, None, [None], [{"name": []}]])
+@pytest.mark.parametrize("key", ["software", "publisher", "rest", "implementation"])
+def test_a_statement_with_odd_parts_is_read_without_them(key: str, value: object) -> None:
+    assert fetched({**statement(resource("Patient")), key: value}).fhir_version == "4.0.1"
+
+
+def test_the_old_place_of_the_token_address_is_read() -> None:
+    uris: dict[str, object] = {"url": "http://a.example/StructureDefinition/oauth-uris", "extension": []}
+    rest = {"mode": "server", "security": {"extension": [uris]}}
+    assert fetched(statement(rest=[rest])).token_url == ""
+    uris["extension"] = [{"url": "token", "valueUri": "https://ehr.example/token"}]
+    assert fetched(statement(rest=[rest])).token_url == "https://ehr.example/token"
+
+
+def test_the_clock_of_the_server_is_remembered() -> None:
+    transport, _ = transport_to(in_turn(ok(statement(), {"Date": "Sun, 22 Nov 2026 12:00:00 GMT"})))
+    assert fetch_capability(transport).answered_at == 1795348800
+    assert fetched(statement()).answered_at is None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
 
 from fhir_adapter.ehr.deadline import deadline
-from fhir_adapter.ehr.decompression import decoder_for
+from fhir_adapter.ehr.decompression import Decoder, decoder_for, file_decoder_for
 from fhir_adapter.ehr.failures import Broken, Forbidden, Oversized, TooBig
 from fhir_adapter.ehr.outcome import codes_of, read_issues
 from fhir_adapter.ehr.retry import parse_http_date, parse_retry_after
@@ -24,6 +24,9 @@ _MAX_REDIRECTS = 5
 _TOO_MANY_REQUESTS = 429
 _TEMPORARY = frozenset({408, 421, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 525, 527, 529})
 _ERROR_BODY_BYTES = 1 << 20
+_ERROR_BODY_S = 10.0
+
+Sink = Callable[[bytes], object]
 
 
 class Reach(enum.Enum):
@@ -46,7 +49,7 @@ class Limits:
 @dataclass(frozen=True)
 class Failure:
     """An attempt without a usable answer. `reason` is a phrase of ours; `retry_after_s` is what the server
-    asked for.
+    asked for; `status` and `issues` (codes) are those of an HTTP error, if it was one.
     """
 
     reason: str
@@ -54,6 +57,8 @@ class Failure:
     retry_after_s: float | None = None
     not_processed: bool = False
     may_pass: bool = True
+    status: int = 0
+    issues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,21 @@ class Received:
 
 
 def send(
-    client: httpx.Client, request: httpx.Request, policy: UrlPolicy, limits: Limits, seconds: float
+    client: httpx.Client,
+    request: httpx.Request,
+    policy: UrlPolicy,
+    limits: Limits,
+    seconds: float,
+    sink: Sink | None = None,
 ) -> Received | Failure:
-    """Make one attempt of at most `seconds`. A refusal raises, a hope for next time is a `Failure`."""
+    """Make one attempt of at most `seconds`. A refusal raises, a hope for next time is a `Failure`.
+
+    The body goes to `sink`, piece by piece, if there is one; only with `Received` was it whole.
+    """
     try:
         with deadline(seconds):
             for _ in range(_MAX_REDIRECTS + 1):
-                answer = _exchange(client, request, limits)
+                answer = _exchange(client, request, policy, limits, sink)
                 if isinstance(answer, Failure) or answer.status not in _REDIRECTS:
                     return answer
                 request = _redirected(client, request, answer, policy)
@@ -89,38 +102,55 @@ def send(
     raise ForeignUrl(f"The server redirected more than {_MAX_REDIRECTS} times.")
 
 
-def _exchange(client: httpx.Client, request: httpx.Request, limits: Limits) -> Received | Failure:
-    response = client.send(request, stream=True)
+def _exchange(
+    client: httpx.Client, request: httpx.Request, policy: UrlPolicy, limits: Limits, sink: Sink | None
+) -> Received | Failure:
+    known = policy.gets_credentials(str(request.url))
+    response = client.send(request, stream=True) if known else client.send(request, stream=True, auth=None)
     try:
         status, headers = (
             response.status_code,
             {name.lower(): text for name, text in response.headers.items()},
         )
         if response.is_success or (status in _REDIRECTS and request.method == "GET"):
-            body = _read_body(response, limits) if response.is_success else b""
+            body = _received_body(response, limits, sink) if response.is_success else b""
             return Received(status, headers, body, str(response.url))
         return _refused(response, status, headers)
     finally:
         response.close()
 
 
+def _received_body(response: httpx.Response, limits: Limits, sink: Sink | None) -> bytes:
+    if sink is None:
+        return _read_body(response, limits)
+    _take_body(response, limits, sink, file_decoder_for)
+    return b""
+
+
 def _read_body(response: httpx.Response, limits: Limits) -> bytes:
+    parts: list[bytes] = []
+    _take_body(response, limits, parts.append, decoder_for)
+    return b"".join(parts)
+
+
+def _take_body(
+    response: httpx.Response, limits: Limits, sink: Sink, decoder_of: Callable[[str, int, float], Decoder]
+) -> None:
     if response.status_code == httpx.codes.NO_CONTENT or response.headers.get("content-length") == "0":
-        return b""
+        return
     encoding = response.headers.get("content-encoding", "")
     if response.is_stream_consumed and encoding:  # an auth flow that reads bodies has undone the encoding its own way
         raise Broken("a compressed body that was already read")
-    decoder = decoder_for(encoding, limits.max_body_bytes, limits.max_ratio)
-    parts: list[bytes] = []
+    decoder = decoder_of(encoding, limits.max_body_bytes, limits.max_ratio)
     started, count = time.monotonic(), 0
     for raw in [response.content] if response.is_stream_consumed else response.iter_raw():
-        parts.extend(decoder.feed(raw))
+        for piece in decoder.feed(raw):
+            sink(piece)
         count += len(raw)
         elapsed = time.monotonic() - started
         if elapsed > limits.timeout_s and count < limits.min_rate * elapsed:
             raise Broken(f"slower than {limits.min_rate:.0f} bytes per second")
     decoder.finish()
-    return b"".join(parts)
 
 
 def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) -> Failure:
@@ -128,7 +158,9 @@ def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) 
     if status in _TEMPORARY:
         now = parse_http_date(headers.get("date")) or time.time()
         wait = parse_retry_after(headers.get("retry-after"), now)
-        return Failure(f"HTTP {status}", Reach.SENT, wait, not_processed=status == _TOO_MANY_REQUESTS)
+        busy = status == _TOO_MANY_REQUESTS
+        issues = _issue_codes(response)
+        return Failure(f"HTTP {status}", Reach.SENT, wait, not_processed=busy, status=status, issues=issues)
     codes = _issue_codes(response)
     said = f"HTTP {status}" + (f", {', '.join(codes)}" if codes else "")
     if status == httpx.codes.UNAUTHORIZED:
@@ -144,8 +176,9 @@ def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) 
 def _issue_codes(response: httpx.Response) -> tuple[str, ...]:
     """The OperationOutcome issue codes of an error answer, if its body can be had at all."""
     try:
-        limits = Limits(10.0, _ERROR_BODY_BYTES, 1000.0, 0.0)
-        return codes_of(read_issues(_read_body(response, limits)))
+        with deadline(_ERROR_BODY_S):
+            limits = Limits(_ERROR_BODY_S, _ERROR_BODY_BYTES, 1000.0, 0.0)
+            return codes_of(read_issues(_read_body(response, limits)))
     except (httpx.HTTPError, Broken, Oversized):
         return ()
 

@@ -15,6 +15,7 @@ from fhir_adapter.ehr.failures import Broken, Oversized
 _PIECE = 65_536
 _ALWAYS_ALLOWED = 1 << 20  # a small body may be compressed as well as it can be; ratios matter beyond that
 _GZIP, _ZLIB, _RAW = 31, 15, -15
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Decoder(Protocol):
@@ -108,7 +109,7 @@ class _Inflated:
             raise Broken("data after the end of the compressed body")
         if self._between_members(pending):
             return b""  # zero padding after the last member is allowed
-        if self._gzip and pending[:2] != b"\x1f\x8b":
+        if self._gzip and pending[:2] != _GZIP_MAGIC:
             what = "data after the end of the compressed body" if self._members else "not gzip, as its header says"
             raise Broken(what)
         self._member = zlib.decompressobj(_GZIP if self._gzip else _window(pending))
@@ -118,6 +119,26 @@ class _Inflated:
         """A member that did not reach its trailer has lost its end."""
         if self._member is not None or self._head or not self._members:
             raise Broken("compressed body cut short")
+
+
+class _Unpacked:
+    """What comes out of `outer` may be a gzip file itself, as when a server hands out `.gz` files as they are."""
+
+    def __init__(self, outer: Decoder, max_bytes: int, max_ratio: float) -> None:
+        self._outer, self._limits = outer, (max_bytes, max_ratio)
+        self._inner: Decoder | None = None
+
+    def feed(self, raw: bytes) -> Iterator[bytes]:
+        for piece in self._outer.feed(raw):
+            if self._inner is None:
+                # No text begins with the first byte of gzip.
+                self._inner = decoder_for("gzip" if piece[:1] == _GZIP_MAGIC[:1] else "", *self._limits)
+            yield from self._inner.feed(piece)
+
+    def finish(self) -> None:
+        self._outer.finish()
+        if self._inner:
+            self._inner.finish()
 
 
 def _window(pending: bytes) -> int:
@@ -137,3 +158,8 @@ def decoder_for(encoding: str, max_bytes: int, max_ratio: float) -> Decoder:
     if name == "deflate":
         return _Inflated(limit, gzip=False)
     raise Broken("a Content-Encoding that was not asked for")
+
+
+def file_decoder_for(encoding: str, max_bytes: int, max_ratio: float) -> Decoder:
+    """As `decoder_for`, for a file that may be gzip whatever the header says."""
+    return _Unpacked(decoder_for(encoding, max_bytes, max_ratio), max_bytes, max_ratio)

@@ -13,7 +13,23 @@ class Forbidden(AccessError):
 
 
 class Exhausted(NotReadyError):
-    """The server was reached every time and never gave a usable answer: more waiting is not promising."""
+    """The server was reached every time and never gave a usable answer: more waiting is not promising.
+
+    `status` and `issues` (codes) are those of the last HTTP error, 0 and none if it was no HTTP error.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, status: int = 0, issues: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.status = status
+        self.issues = issues
+
+
+class Busy(NotReadyError):
+    """The server asks to wait longer than one request may take: `seconds` from now."""
+
+    def __init__(self, message: str, hint: str, seconds: float) -> None:
+        super().__init__(message, hint)
+        self.seconds = seconds
 
 
 class Unconfirmed(NotReadyError):

@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
-from fhir_adapter.ehr.attempt import Failure, Limits, Reach, explain, send
+from fhir_adapter.ehr.arriving import ArrivingFile, Download
+from fhir_adapter.ehr.attempt import Failure, Limits, Reach, Sink, explain, send
 from fhir_adapter.ehr.deadline import DeadlineTransport
-from fhir_adapter.ehr.failures import Exhausted, Unconfirmed
+from fhir_adapter.ehr.failures import Busy, Exhausted, Unconfirmed
 from fhir_adapter.ehr.retry import Backoff
 from fhir_adapter.ehr.tls import trust
-from fhir_adapter.ehr.url_policy import UrlPolicy
+from fhir_adapter.ehr.url_policy import FilePolicy, UrlPolicy, origin_of_host
 from fhir_adapter.errors import NotReadyError, Unreachable
 
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -29,6 +31,8 @@ Judge = Callable[["Answer"], str]
 _log = logging.getLogger(__name__)
 _LATER = "Run the same command again later; it continues where it stopped."
 _FIRST_CONTACT_TRIES = 2  # a mistyped address should say so soon
+_MAX_FILE_BYTES = 1 << 40  # a file goes to the disk, not into memory: this only stops what never ends
+_FILE = "application/fhir+ndjson, application/ndjson;q=0.9, */*;q=0.1"
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "fhir-adapter"}
 
 
@@ -51,7 +55,8 @@ class Transport:
     `timeout_s` bounds every single wait, `deadline_s` one request with all its repetitions and waits,
     `max_tries` the attempts that fail; a server that asks for patience (429, 503 with Retry-After) is bounded
     by the deadline alone. `max_body_bytes` and `max_ratio` bound an answer after decompression, `min_rate`
-    (bytes per second, looked at after `timeout_s`) its slowness. `wire` replaces the network in tests.
+    (bytes per second, looked at after `timeout_s`) its slowness. A download may take `download_deadline_s`, from the
+    server itself or, without credentials, from `download_hosts`. `wire` replaces the network in tests.
     """
 
     def __init__(
@@ -68,6 +73,8 @@ class Transport:
         max_connections: int = 8,
         ca_file: Path | None = None,
         aliases: Sequence[str] = (),
+        download_hosts: Sequence[str] = (),
+        download_deadline_s: float = 21_600.0,
         sleep: Callable[[float], None] = time.sleep,
         backoff: Backoff | None = None,
         wire: httpx.BaseTransport | None = None,
@@ -75,7 +82,8 @@ class Transport:
         for chatty in ("httpx", "httpcore"):  # their log lines hold whole queries
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self.policy = UrlPolicy(base_url, aliases)
-        self._deadline_s, self._max_tries = deadline_s, max_tries
+        self._aliases, self._download_hosts = tuple(aliases), tuple(map(origin_of_host, download_hosts))
+        self._deadline_s, self._download_deadline_s, self._max_tries = deadline_s, download_deadline_s, max_tries
         self._sleep, self._backoff = sleep, backoff or Backoff()
         self._reached = False
         self._limits = Limits(timeout_s, max_body_bytes, max_ratio, min_rate)
@@ -144,6 +152,27 @@ class Transport:
                 return answer
             self._wait(answer, patience)
 
+    def download(
+        self, url: str, target: Path, *, authorised: bool, headers: Mapping[str, str] | None = None
+    ) -> Download:
+        """Fetch a file, whole or not at all, undoing any compression; what was at `target` is replaced.
+
+        Credentials go along only if `authorised`, and only to the configured server. Raises as `get`, and `DiskError`.
+        """
+        policy = FilePolicy(self.base_url, self._aliases, self._download_hosts, authorised=authorised)
+        request = self._request("GET", policy.check(url), {"Accept": _FILE, **(headers or {})})
+        patience = _Patience(self._download_deadline_s)
+        while True:
+            with ArrivingFile(target) as file:
+                answer = self._once(request, patience, policy, file.take)
+                if isinstance(answer, Answer):
+                    return file.settle(proven=_is_framed(answer.headers))
+            self._wait(answer, patience)
+
+    def delete(self, url_or_path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """As `put`, without a body."""
+        return self._write("DELETE", url_or_path, None, headers)
+
     def put(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """Write once. What certainly did not arrive is repeated; any other loss raises `Unconfirmed`."""
         return self._write("PUT", path, body, headers)
@@ -156,8 +185,8 @@ class Transport:
         """Wait as after the `failures`-th failure in a row, for callers with a loop of their own."""
         self._sleep(self._backoff.wait(failures))
 
-    def _write(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None) -> Answer:
-        json = {"Content-Type": "application/fhir+json", **(headers or {})}
+    def _write(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None) -> Answer:
+        json = {**({"Content-Type": "application/fhir+json"} if body is not None else {}), **(headers or {})}
         request = self._request(method, self._address(path, None), json, body)
         patience = _Patience(self._deadline_s)
         while True:
@@ -179,8 +208,15 @@ class Transport:
     ) -> httpx.Request:
         return self._client.build_request(method, url, headers=dict(headers or {}), content=body)
 
-    def _once(self, request: httpx.Request, patience: _Patience) -> Answer | Failure:
-        received = send(self._client, request, self.policy, self._limits, patience.left_s)
+    def _once(
+        self,
+        request: httpx.Request,
+        patience: _Patience,
+        policy: UrlPolicy | None = None,
+        sink: Sink | None = None,
+    ) -> Answer | Failure:
+        limits = replace(self._limits, max_body_bytes=_MAX_FILE_BYTES) if sink else self._limits
+        received = send(self._client, request, policy or self.policy, limits, patience.left_s, sink)
         if isinstance(received, Failure):
             self._reached = self._reached or received.reach is Reach.SENT
             return received
@@ -197,25 +233,26 @@ class Transport:
             raise self._given_up(failure, patience.failures)
         wait = self._backoff.obey(asked) if asked else self._backoff.wait(patience.tries)
         if wait >= patience.left_s:
-            raise self._too_late(failure)
+            raise self._too_late(failure, patience)
         _log.info("%s; asking again in %.0f s", failure.reason, wait)
         self._sleep(wait)
         patience.slept_s += wait
 
     def _given_up(self, failure: Failure, failures: int) -> NotReadyError:
         if failure.reach is Reach.SENT:
-            return Exhausted(f"The server gave no usable answer in {failures} attempts: {failure.reason}.", _LATER)
+            said = f"The server gave no usable answer in {failures} attempts: {failure.reason}."
+            return Exhausted(said, _LATER, status=failure.status, issues=failure.issues)
         return Unreachable(*explain(failure, self.base_url))
 
-    def _too_late(self, failure: Failure) -> NotReadyError:
+    def _too_late(self, failure: Failure, patience: _Patience) -> NotReadyError:
         if failure.reach is not Reach.SENT:
             return Unreachable(*explain(failure, self.base_url))
-        asked = f" and asks to wait {failure.retry_after_s:.0f} s" if failure.retry_after_s else ""
-        return NotReadyError(
-            f"The server is not ready ({failure.reason}{asked}); "
-            f"the limit for one request is {self._deadline_s:.0f} s.",
-            _LATER,
+        asked = failure.retry_after_s
+        said = (
+            f"The server is not ready ({failure.reason}{f' and asks to wait {asked:.0f} s' if asked else ''}); "
+            f"the limit for one request is {patience.deadline_s:.0f} s."
         )
+        return Busy(said, _LATER, asked) if asked else NotReadyError(said, _LATER)
 
 
 def _encoded(params: Params) -> str:
@@ -223,14 +260,20 @@ def _encoded(params: Params) -> str:
     return urlencode(pairs, quote_via=quote)
 
 
+def _is_framed(headers: Mapping[str, str]) -> bool:
+    """Does HTTP, or the compression, tell where the body ends?"""
+    framed = "content-length" in headers or headers.get("transfer-encoding", "").lower().endswith("chunked")
+    return framed or headers.get("content-encoding", "identity").lower() != "identity"
+
+
 class _Patience:
     """What is left of one request's time. Waits count even when a test's `sleep` takes no time."""
 
     def __init__(self, deadline_s: float) -> None:
-        self._started, self._deadline_s = time.monotonic(), deadline_s
+        self._started, self.deadline_s = time.monotonic(), deadline_s
         self.slept_s = 0.0
         self.failures = self.tries = 0
 
     @property
     def left_s(self) -> float:
-        return self._deadline_s - max(time.monotonic() - self._started, self.slept_s)
+        return self.deadline_s - max(time.monotonic() - self._started, self.slept_s)

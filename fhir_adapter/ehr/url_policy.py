@@ -143,6 +143,10 @@ class UrlPolicy:
                 return self._path + path.removeprefix(alias.path) if alias.path else path
         return None
 
+    def gets_credentials(self, url: str) -> bool:
+        """Whether a request to `url`, which was checked, may carry credentials."""
+        return True  # nothing but the configured server passes the check
+
     def within(self, path: str) -> str:
         """The address of something of ours: `path` below the base, such as `Observation` or `Patient/a`."""
         return self.check(f"{self.base}/{path}" if path else self.base)
@@ -156,3 +160,44 @@ class UrlPolicy:
         except ValueError:
             raise ForeignUrl("The server gave an address that is not a valid URL.", _FOREIGN) from None
         return self.check(joined)
+
+
+class FilePolicy(UrlPolicy):
+    """Decides where the files of an export may be fetched: from the server itself, and from the `hosts` that the
+    settings list, which never get credentials. Without `authorised` the server itself gets none either.
+    """
+
+    def __init__(self, base_url: str, aliases: Sequence[str], hosts: Sequence[str], *, authorised: bool) -> None:
+        super().__init__(base_url, aliases)
+        self._hosts = frozenset(origin_of_host(host) for host in hosts)
+        self._authorised = authorised
+
+    def check(self, url: str) -> str:
+        try:
+            return super().check(url)
+        except ForeignUrl:
+            parts = _parts_or_none(url)
+            if parts is None:
+                raise
+        origin = _origin(parts)
+        if origin in self._hosts:
+            return origin + urlunsplit(("", "", parts.path, parts.query, ""))
+        raise ForeignUrl(
+            f"The server keeps files of its export at {origin}, which is not the configured server. {_FOREIGN}",
+            f"If the files belong there, add {origin} to `download_hosts` in the settings.",
+        )
+
+    def gets_credentials(self, url: str) -> bool:
+        return self._authorised and _origin(_split(url)) == self._origin
+
+
+def origin_of_host(host: str) -> str:
+    """The origin meant by a host in the settings; https unless it says otherwise."""
+    return _origin(_configured(host if "://" in host else f"https://{host}", "download host"))
+
+
+def _parts_or_none(url: str) -> SplitResult | None:
+    try:
+        return _split(url)
+    except _Refused:
+        return None

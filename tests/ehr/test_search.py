@@ -404,7 +404,7 @@ def test_a_server_that_fails_for_ever_makes_the_stream_incomplete_but_keeps_the_
 
 def test_a_server_that_is_not_ready_or_gone_is_not_called_incomplete() -> None:
     busy = Fetched(in_turn(refusal(503, headers={"Retry-After": "86400"})))
-    assert type(busy.error) is NotReadyError
+    assert isinstance(busy.error, NotReadyError)
     gone = Fetched(in_turn(httpx.ConnectError("")))
     assert type(gone.error) is Unreachable
 

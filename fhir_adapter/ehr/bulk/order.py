@@ -45,7 +45,8 @@ class ExportOrder(msgspec.Struct, frozen=True):
             {
                 "resourceType": "Parameters",
                 "parameter": [
-                    {"name": name, "valueInstant" if name == "_since" else "valueString": value} for name, value in pairs
+                    {"name": name, "valueInstant" if name == "_since" else "valueString": value}
+                    for name, value in pairs
                 ],
             }
         )

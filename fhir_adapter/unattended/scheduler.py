@@ -1,0 +1,130 @@
+"""The scheduler in the foreground: a whole run in a process of its own whenever it is due, never two at a time."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fhir_adapter.unattended.cron import Cron
+from fhir_adapter.unattended.logs import tell
+
+if TYPE_CHECKING:
+    from apscheduler.events import JobEvent
+    from apscheduler.schedulers.blocking import BlockingScheduler
+    from apscheduler.triggers.base import BaseTrigger
+
+# A machine that slept makes up for a night that it missed by less; later, the hospital's day has begun.
+GRACE_S = 6 * 3600
+_NIGHT = "night"
+_MONDAY_FIRST = (6, 0, 1, 2, 3, 4, 5)  # APScheduler's number of each weekday from Sunday
+
+
+def trigger_of(cron: Cron, jitter_s: int = 0) -> BaseTrigger:
+    """What APScheduler calls this schedule: its weekdays begin on Monday, and it wants both day fields to agree."""
+    from apscheduler.triggers.combining import OrTrigger
+    from apscheduler.triggers.cron import CronTrigger
+
+    days, weekdays = _listed(cron.days), _listed([_MONDAY_FIRST[day] for day in cron.weekdays])
+    ways = [(days, "*"), ("*", weekdays)] if cron.either_day else [(days, weekdays)]
+    time_of_day = {"minute": _listed(cron.minutes), "hour": _listed(cron.hours), "month": _listed(cron.months)}
+    triggers = [CronTrigger(day=day, day_of_week=weekday, timezone=UTC, **time_of_day) for day, weekday in ways]
+    return OrTrigger(triggers, jitter=jitter_s or None)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+class Nights:
+    """Runs one command after the other, each in a process of its own, so that no night can spoil the next."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = list(command)
+        self._guard = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def run(self) -> None:
+        """Run the command to its end; nothing is started any more after `stop`."""
+        with self._guard:
+            if self._stopped:
+                return
+            # A session of its own: Ctrl-C reaches it once, through `stop`.
+            self._process = subprocess.Popen(  # noqa: S603 (our own command)
+                self._command, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        began = time.monotonic()
+        code = self._process.wait()
+        # A process that a signal has killed has the code that a shell would show.
+        exit_code = 128 - code if code < 0 else code
+        level = logging.WARNING if exit_code else logging.INFO
+        tell("night_ended", level, exit_code=exit_code, seconds=round(time.monotonic() - began, 1))
+
+    def stop(self, signum: int) -> None:
+        """Pass a signal on to the run that is going, and wait until it has ended."""
+        with self._guard:
+            self._stopped = True
+            process = self._process
+        if process is not None and process.poll() is None:
+            tell("stopping", text="waiting for the run to end")
+            process.send_signal(signum)
+            process.wait()
+
+
+def run_forever(
+    cron: Cron,
+    nights: Nights,
+    *,
+    jitter_s: int = 0,
+    now: bool = False,
+    on_next: Callable[[datetime], None] = lambda _: None,
+) -> None:
+    """Run the nights as scheduled until a signal raises here; it is passed on first.
+
+    `now` runs once at the start too. `on_next` is told when the next run is due, whenever that changes.
+    """
+    scheduler = _scheduler(cron, nights, jitter_s, now, on_next)
+    try:
+        scheduler.start()
+    except (KeyboardInterrupt, SystemExit) as end:
+        nights.stop(signal.SIGINT if isinstance(end, KeyboardInterrupt) else signal.SIGTERM)
+        scheduler.shutdown(wait=True)
+        raise
+
+
+def _scheduler(
+    cron: Cron, nights: Nights, jitter_s: int, now: bool, on_next: Callable[[datetime], None]
+) -> BlockingScheduler:
+    from apscheduler import events
+    from apscheduler.schedulers.blocking import BlockingScheduler
+
+    scheduler = BlockingScheduler(timezone=UTC)
+    at_start = {"next_run_time": datetime.now(UTC)} if now else {}
+    scheduler.add_job(
+        nights.run,
+        trigger_of(cron, jitter_s),
+        id=_NIGHT,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=GRACE_S,
+        **at_start,
+    )
+
+    def next_known(_: object) -> None:
+        due = scheduler.get_job(_NIGHT).next_run_time
+        tell("next_run", at=due.isoformat(timespec="seconds"))
+        on_next(due)
+
+    def left_out(event: JobEvent) -> None:
+        missed = event.code == events.EVENT_JOB_MISSED
+        tell("night_left_out", logging.WARNING, reason="it is too late" if missed else "the run before is still going")
+
+    scheduler.add_listener(next_known, events.EVENT_SCHEDULER_STARTED | events.EVENT_JOB_SUBMITTED)
+    scheduler.add_listener(left_out, events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES)
+    return scheduler

@@ -234,7 +234,8 @@ class Transport:
         wait = self._backoff.obey(asked) if asked else self._backoff.wait(patience.tries)
         if wait >= patience.left_s:
             raise self._too_late(failure, patience)
-        _log.info("%s; asking again in %.0f s", failure.reason, wait)
+        told = {"event": "retry", "facts": {"reason": failure.reason, "seconds": round(wait, 1)}}
+        _log.info("%s; asking again in %.0f s", failure.reason, wait, extra=told)
         self._sleep(wait)
         patience.slept_s += wait
 

@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,7 +27,10 @@ from fhir_adapter.errors import UsageError
 
 PREFIX = "FHIR_ADAPTER__"
 # Settings that commands take as flags; the others are for the TOML file and the environment.
-FLAGS = ("server", "folder", "study", "set", "out", "patients", "group", "list", "page_size", "publish", "publish_to")
+FLAGS = (
+    *("server", "folder", "study", "set", "out", "patients", "group", "list", "page_size", "publish", "publish_to"),
+    *("cron", "jitter", "log_format"),
+)
 
 
 def _text(value: object) -> object:
@@ -45,6 +48,16 @@ def _one(value: object) -> str:
 
 # The id of a resource on the server, as FHIR has it; empty when there is none.
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-.]{0,64}$")]
+
+
+class Hooks(BaseModel):
+    """Commands of the site that are told how a run has ended: a program and its arguments, run without a shell."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    on_success: tuple[str, ...] = ()
+    on_failure: tuple[str, ...] = ()
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
 
 
 class Settings(BaseSettings):
@@ -77,6 +90,12 @@ class Settings(BaseSettings):
     unreadable_lines: Annotated[int, Field(ge=0)] = 0
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()
+    cron: str = "0 2 * * *"
+    jitter: Annotated[int, Field(ge=0, le=86_400)] = 0
+    log_format: Literal["text", "json"] = "text"
+    metrics_file: Path | None = None
+    metrics_mode: Literal["0600", "0640", "0644"] = "0600"
+    hooks: Hooks = Hooks()
 
     @property
     def source(self) -> str:
@@ -147,15 +166,27 @@ def _explained(problem: ValidationError | SettingsError, config: Path | None) ->
     first = problem.errors(include_url=False, include_input=False)[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        close = get_close_matches(key, Settings.model_fields, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else "keys: " + ", ".join(Settings.model_fields)
+        known = _keys(first["loc"][:-1])
+        close = get_close_matches(key, known, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else "keys: " + ", ".join(known)
         return UsageError(f"{config}: `{key}` is not a setting", hint)
     return UsageError(f"the setting `{key}` cannot be used: {first['msg']}", _where(key, config))
 
 
+def _keys(section: tuple[int | str, ...]) -> list[str]:
+    """The keys of a section of the file, or of the file itself."""
+    model: type[BaseModel] = Settings
+    for name in section:
+        inner = model.model_fields[str(name)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return [".".join(map(str, (*section, key))) for key in model.model_fields]
+
+
 def _where(key: str, config: Path | None) -> str:
     flag = f"--{key.replace('_', '-')}, " if key in FLAGS else ""
-    return f"it is set by {flag}{PREFIX}{key.upper()} or `{key}` in {config or 'the TOML file'}"
+    return f"it is set by {flag}{PREFIX}{key.upper().replace('.', '__')} or `{key}` in {config or 'the TOML file'}"
 
 
 def _refuse_unknown_variables() -> None:

@@ -10,13 +10,14 @@ from typing import Any, get_args
 import pytest
 from command_line import FLAGS
 from pages import ROOT, page
+from pydantic import BaseModel
 
 from fhir_adapter import errors
 from fhir_adapter.cli.app import EXIT_CODES as HELP
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.study import Parameters, Roles
 from fhir_adapter.publish import analysis_tables, cohort_tables
-from fhir_adapter.settings import PREFIX, Settings
+from fhir_adapter.settings import PREFIX, Hooks, Settings
 
 PARAMETERS = page("docs/reference/parameters.md")
 SETTINGS = page("docs/reference/settings.md")
@@ -129,11 +130,18 @@ def test_every_setting_is_described_with_its_flag_and_default() -> None:
 
 
 def told_default(value: object) -> str:
-    if value is None or value == {}:
+    if value is None or value == {} or isinstance(value, BaseModel):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`" if isinstance(value, int | float) else "`[]`" if value == () else f'`"{value}"`'
+
+
+@pytest.mark.parametrize(("section", "model"), [("`[hooks]`", Hooks)])
+def test_every_key_of_a_section_is_described_with_its_default(section: str, model: type[BaseModel]) -> None:
+    rows = {row[0].strip("`"): row[1] for row in SETTINGS.rows(section)}
+    defaults = {key: field.get_default() for key, field in model.model_fields.items()}
+    assert rows == {key: told_default(None if value == () else value) for key, value in defaults.items()}
 
 
 def test_the_prefix_of_the_environment_is_the_one_described() -> None:

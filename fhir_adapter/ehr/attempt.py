@@ -12,12 +12,13 @@ import httpx
 
 from fhir_adapter.ehr.deadline import deadline
 from fhir_adapter.ehr.decompression import Decoder, decoder_for, file_decoder_for
-from fhir_adapter.ehr.failures import Broken, Forbidden, Oversized, TooBig
+from fhir_adapter.ehr.failures import Broken, Oversized, TooBig
 from fhir_adapter.ehr.outcome import codes_of, read_issues
+from fhir_adapter.ehr.refusal import not_accepted, not_allowed
 from fhir_adapter.ehr.retry import parse_http_date, parse_retry_after
 from fhir_adapter.ehr.tls import verification_problem
 from fhir_adapter.ehr.url_policy import UrlPolicy
-from fhir_adapter.errors import AccessError, ForeignUrl, ServerRefused
+from fhir_adapter.errors import ForeignUrl, ServerRefused
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
@@ -78,15 +79,17 @@ def send(
     limits: Limits,
     seconds: float,
     sink: Sink | None = None,
+    answers: frozenset[int] = frozenset(),
 ) -> Received | Failure:
     """Make one attempt of at most `seconds`. A refusal raises, a hope for next time is a `Failure`.
 
     The body goes to `sink`, piece by piece, if there is one; only with `Received` was it whole.
+    `answers` are statuses that the caller takes for an answer, beside 2xx.
     """
     try:
         with deadline(seconds):
             for _ in range(_MAX_REDIRECTS + 1):
-                answer = _exchange(client, request, policy, limits, sink)
+                answer = _exchange(client, request, policy, limits, sink, answers)
                 if isinstance(answer, Failure) or answer.status not in _REDIRECTS:
                     return answer
                 request = _redirected(client, request, answer, policy)
@@ -103,7 +106,12 @@ def send(
 
 
 def _exchange(
-    client: httpx.Client, request: httpx.Request, policy: UrlPolicy, limits: Limits, sink: Sink | None
+    client: httpx.Client,
+    request: httpx.Request,
+    policy: UrlPolicy,
+    limits: Limits,
+    sink: Sink | None,
+    answers: frozenset[int],
 ) -> Received | Failure:
     known = policy.gets_credentials(str(request.url))
     response = client.send(request, stream=True) if known else client.send(request, stream=True, auth=None)
@@ -112,10 +120,11 @@ def _exchange(
             response.status_code,
             {name.lower(): text for name, text in response.headers.items()},
         )
-        if response.is_success or (status in _REDIRECTS and request.method == "GET"):
-            body = _received_body(response, limits, sink) if response.is_success else b""
+        answered = response.is_success or status in answers
+        if answered or (status in _REDIRECTS and request.method == "GET"):
+            body = _received_body(response, limits, sink) if answered else b""
             return Received(status, headers, body, str(response.url))
-        return _refused(response, status, headers)
+        return _refused(response, status, headers, policy.base)
     finally:
         response.close()
 
@@ -153,7 +162,7 @@ def _take_body(
     decoder.finish()
 
 
-def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) -> Failure:
+def _refused(response: httpx.Response, status: int, headers: Mapping[str, str], base_url: str) -> Failure:
     """A `Failure` for what may pass; an exception for what will not."""
     if status in _TEMPORARY:
         now = parse_http_date(headers.get("date")) or time.time()
@@ -164,12 +173,9 @@ def _refused(response: httpx.Response, status: int, headers: Mapping[str, str]) 
     codes = _issue_codes(response)
     said = f"HTTP {status}" + (f", {', '.join(codes)}" if codes else "")
     if status == httpx.codes.UNAUTHORIZED:
-        raise AccessError(f"The server did not accept the credentials ({said}).", "Check the authentication settings.")
+        raise not_accepted(response.request, said)
     if status == httpx.codes.FORBIDDEN:
-        raise Forbidden(
-            f"The server accepted the credentials, but does not allow this request ({said}).",
-            "Ask the server's administrators for read access to this resource type (its scope).",
-        )
+        raise not_allowed(response.request, said, base_url)
     raise ServerRefused(f"The server refused a request ({said}).", status=status, issues=codes)
 
 
@@ -215,6 +221,6 @@ def _connect_problem(error: BaseException | None) -> str:
 def explain(failure: Failure, base_url: str) -> tuple[str, str]:
     """Sentence and hint for a server that could not be reached."""
     return (
-        f"The FHIR server at {base_url} cannot be reached: {failure.reason}.",
+        f"The server at {base_url} cannot be reached: {failure.reason}.",
         "Check the address, that the server is running, and that this machine may connect to it.",
     )

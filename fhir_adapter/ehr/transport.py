@@ -21,7 +21,7 @@ from fhir_adapter.ehr.attempt import Failure, Limits, Reach, Sink, explain, send
 from fhir_adapter.ehr.deadline import DeadlineTransport
 from fhir_adapter.ehr.failures import Busy, Exhausted, Unconfirmed
 from fhir_adapter.ehr.retry import Backoff
-from fhir_adapter.ehr.tls import trust
+from fhir_adapter.ehr.tls import ClientCertificate, trust
 from fhir_adapter.ehr.url_policy import FilePolicy, UrlPolicy, origin_of_host
 from fhir_adapter.errors import NotReadyError, Unreachable
 
@@ -33,6 +33,8 @@ _LATER = "Run the same command again later; it continues where it stopped."
 _FIRST_CONTACT_TRIES = 2  # a mistyped address should say so soon
 _MAX_FILE_BYTES = 1 << 40  # a file goes to the disk, not into memory: this only stops what never ends
 _FILE = "application/fhir+ndjson, application/ndjson;q=0.9, */*;q=0.1"
+_REFUSALS = frozenset({400, 401, 403})
+_FORM = "application/x-www-form-urlencoded"
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "fhir-adapter"}
 
 
@@ -49,6 +51,16 @@ class Answer(msgspec.Struct, frozen=True):
         return f"Answer({self.status}, {len(self.body)} bytes)"
 
 
+class Form(msgspec.Struct, frozen=True):
+    """What is sent as a form, with the headers that go along. It may hold credentials, so it never shows itself."""
+
+    fields: Mapping[str, str]
+    headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return "Form(...)"
+
+
 class Transport:
     """One server, one client, shared by any number of threads.
 
@@ -56,7 +68,8 @@ class Transport:
     `max_tries` the attempts that fail; a server that asks for patience (429, 503 with Retry-After) is bounded
     by the deadline alone. `max_body_bytes` and `max_ratio` bound an answer after decompression, `min_rate`
     (bytes per second, looked at after `timeout_s`) its slowness. A download may take `download_deadline_s`, from the
-    server itself or, without credentials, from `download_hosts`. `wire` replaces the network in tests.
+    server itself or, without credentials, from `download_hosts`. `client_certificate` is shown to a server
+    that asks for one. `wire` replaces the network in tests.
     """
 
     def __init__(
@@ -72,6 +85,7 @@ class Transport:
         min_rate: float = 256.0,
         max_connections: int = 8,
         ca_file: Path | None = None,
+        client_certificate: ClientCertificate | None = None,
         aliases: Sequence[str] = (),
         download_hosts: Sequence[str] = (),
         download_deadline_s: float = 21_600.0,
@@ -82,6 +96,7 @@ class Transport:
         for chatty in ("httpx", "httpcore"):  # their log lines hold whole queries
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self.policy = UrlPolicy(base_url, aliases)
+        self._auth = auth
         self._aliases, self._download_hosts = tuple(aliases), tuple(map(origin_of_host, download_hosts))
         self._deadline_s, self._download_deadline_s, self._max_tries = deadline_s, download_deadline_s, max_tries
         self._sleep, self._backoff = sleep, backoff or Backoff()
@@ -93,13 +108,19 @@ class Transport:
             timeout=httpx.Timeout(timeout_s, pool=None),
             trust_env=False,
             follow_redirects=False,
-            transport=wire or DeadlineTransport(trust(self.policy.base, ca_file), max_connections),
+            transport=wire or DeadlineTransport(trust(self.policy.base, ca_file, client_certificate), max_connections),
         )
 
     @property
     def base_url(self) -> str:
         """The server's address in its one spelling."""
         return self.policy.base
+
+    @property
+    def denied_types(self) -> frozenset[str]:
+        """Resource types for which the credentials were given no permission; known once something was asked."""
+        denied: frozenset[str] = getattr(self._auth, "denied_types", frozenset())
+        return denied
 
     def close(self) -> None:
         self._client.close()
@@ -138,7 +159,7 @@ class Transport:
         """As `get`; with `post` the parameters travel in the body of a POST, where no access log keeps them."""
         if not post:
             return self.get(path, params=params, headers=headers, judge=judge)
-        form = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        form = {"Content-Type": _FORM, **(headers or {})}
         request = self._request("POST", self._address(f"{path}/_search", None), form, _encoded(params).encode())
         return self._ask(request, judge)
 
@@ -181,6 +202,18 @@ class Transport:
         """As `put`."""
         return self._write("POST", path, body, headers)
 
+    def submit(self, url: str, form: Callable[[], Form]) -> Answer:
+        """Send a form, made anew for every attempt, until there is an answer; a refusal (400, 401, 403) is one."""
+        patience = _Patience(self._deadline_s)
+        while True:
+            made = form()
+            headers = {"Content-Type": _FORM, "Accept": "application/json", **made.headers}
+            request = self._request("POST", self._address(url, None), headers, urlencode(made.fields).encode())
+            answer = self._once(request, patience, answers=_REFUSALS)
+            if isinstance(answer, Answer):
+                return answer
+            self._wait(answer, patience)
+
     def pause(self, failures: int) -> None:
         """Wait as after the `failures`-th failure in a row, for callers with a loop of their own."""
         self._sleep(self._backoff.wait(failures))
@@ -214,9 +247,10 @@ class Transport:
         patience: _Patience,
         policy: UrlPolicy | None = None,
         sink: Sink | None = None,
+        answers: frozenset[int] = frozenset(),
     ) -> Answer | Failure:
         limits = replace(self._limits, max_body_bytes=_MAX_FILE_BYTES) if sink else self._limits
-        received = send(self._client, request, policy or self.policy, limits, patience.left_s, sink)
+        received = send(self._client, request, policy or self.policy, limits, patience.left_s, sink, answers)
         if isinstance(received, Failure):
             self._reached = self._reached or received.reach is Reach.SENT
             return received

@@ -39,6 +39,23 @@ def normalise_base(url: str) -> str:
     return f"{_origin(parts)}{path}"
 
 
+def secure_origin(url: str, what: str, *, like: str) -> str:
+    """The origin of `url`: https, or http on this machine if `like`, an address already in use, is there too.
+
+    `UsageError` for anything else; `what` names it.
+    """
+    try:
+        parts = _split(url)
+    except _Refused as refused:
+        raise UsageError(f"The {what} cannot be used: {refused}.") from None
+    host, known = parts.hostname or "", urlsplit(like).hostname or ""
+    if _is_local(host) and not _is_local(known):
+        raise UsageError(f"The {what} leads into this machine or its network, where {known} cannot know its way.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(f"The {what} uses http, which sends credentials in the clear.", "Use https.")
+    return _origin(parts)
+
+
 def _configured(url: str, what: str) -> SplitResult:
     try:
         parts = _split(url.strip())
@@ -48,7 +65,7 @@ def _configured(url: str, what: str) -> SplitResult:
         ) from None
     if parts.query or parts.fragment:
         raise UsageError(f"The {what} must end with its path, without ? or #.")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise UsageError(
             f"The {what} uses http, which sends patient data and credentials in the clear.",
             "Use https; http is accepted only for a server on this machine.",
@@ -84,11 +101,19 @@ def _origin(parts: SplitResult) -> str:
     return f"{parts.scheme}://{host}" + ("" if port == _DEFAULT_PORT[parts.scheme] else f":{port}")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_local(host: str) -> bool:
+    """This machine, or an address that means something on its own wire only."""
+    try:
+        return is_loopback(host) or ipaddress.ip_address(host.partition("%")[0]).is_link_local
     except ValueError:
         return False
 

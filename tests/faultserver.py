@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -25,9 +26,13 @@ GZIP = "Content-Encoding: gzip"
 
 @dataclass
 class FaultServer:
-    """`requests` are the requests received, as they came; `connections` counts whoever came at all."""
+    """`requests` are the requests received, as they came; `connections` counts whoever came at all.
+
+    With `tls` it speaks https; who does not is counted and gets nothing.
+    """
 
     handler: Handler
+    tls: ssl.SSLContext | None = None
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
     requests: list[bytes] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -35,7 +40,7 @@ class FaultServer:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.listener.getsockname()[1]}"
 
     @property
     def base_url(self) -> str:
@@ -50,15 +55,15 @@ class FaultServer:
             self.connections += 1
             threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
 
-    def _handle(self, connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(10)
-            received = read_request(connection)
-            if not received:
-                return
-            self.requests.append(received)
-            with suppress(OSError):  # the client went away, which is often the point
+    def _handle(self, raw: socket.socket) -> None:
+        raw.settimeout(10)
+        with suppress(OSError), self._greeted(raw) as connection:  # who goes away early is often the point
+            if received := read_request(connection):
+                self.requests.append(received)
                 self.handler(received, connection)
+
+    def _greeted(self, raw: socket.socket) -> socket.socket:
+        return self.tls.wrap_socket(raw, server_side=True) if self.tls else raw
 
     def __enter__(self) -> FaultServer:
         threading.Thread(target=self.serve, daemon=True).start()

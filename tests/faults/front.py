@@ -9,12 +9,13 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urljoin, urlsplit
 
 from faultserver import FaultServer, Request, Script, answer, parsed
 
@@ -75,13 +76,15 @@ class Front:
 
     behind: str
     clock: Callable[[], float] = lambda: 0.0
+    tls: ssl.SSLContext | None = None
     asked: list[Asked] = field(default_factory=list)
     _orders: list[_Order] = field(default_factory=list)
     _pages: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _other_names: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._server = FaultServer(self._handle)
+        self._server = FaultServer(self._handle, self.tls)
 
     def __enter__(self) -> Front:
         self._server.__enter__()
@@ -97,6 +100,11 @@ class Front:
     @property
     def origin(self) -> str:
         return self._server.origin
+
+    @property
+    def connections(self) -> int:
+        """How often anybody came, with a request or not."""
+        return self._server.connections
 
     def on(self, type: str, *tricks: Trick, page: int = 0, for_ever: bool = False) -> None:
         """Meet requests for this type (its page, counted from 1; 0 is any) with these tricks, one after the other."""
@@ -137,7 +145,8 @@ class Front:
         connection = http.client.HTTPConnection(behind.netloc, timeout=10)
         headers = {name: text for name, text in request.headers.items() if name not in ("host", "accept-encoding")}
         try:
-            connection.request(request.method, self._renamed(request.target, back=True), request.body or None, headers)
+            target = self._renamed(self._other_names.get(request.target, request.target), back=True)
+            connection.request(request.method, target, request.body or None, headers)
             response = connection.getresponse()
             body = self._renamed(response.read())
             kept = [(name, self._renamed(text)) for name, text in response.getheaders() if name.lower() in _PASSED_ON]
@@ -154,8 +163,13 @@ class Front:
         """Know the next page by its link, whatever it looks like."""
         with suppress(ValueError, AttributeError, TypeError):
             for link in json.loads(body).get("link", []):
-                if link.get("relation") == "next" and asked.page and link["url"].startswith(self.origin):
-                    self._pages.setdefault(link["url"].removeprefix(self.origin), (asked.type, asked.page + 1))
+                if link.get("relation") == "next" and asked.page:
+                    target = urljoin(f"{self.origin}{asked.request.target}", link["url"]).removeprefix(self.origin)
+                    self._pages.setdefault(target, (asked.type, asked.page + 1))
+
+    def known_as(self, target: str, other: str) -> None:
+        """From now on `other` is another name for the request target `target`."""
+        self._other_names[other] = target
 
 
 _PASSED_ON = {"content-type", "etag", "last-modified", "location", "date", "content-location", "retry-after"}
@@ -226,15 +240,42 @@ def _replaced(body: bytes, old: bytes, new: bytes) -> bytes:
     return body.replace(old, new, 1)
 
 
-def with_next(url: str) -> Trick:
-    """The true page with another next link; `{origin}` and `{base}` are those of the front."""
+def with_next(link: Callable[[Exchange], str]) -> Trick:
+    """The true page with another next link."""
 
     def trick(exchange: Exchange) -> None:
-        link = url.format(origin=exchange.front.origin, base=exchange.front.base_url)
-        changed(lambda bundle: bundle.__setitem__("link", [{"relation": "next", "url": link}]))(exchange)
+        url = link(exchange)
+        changed(lambda bundle: bundle.__setitem__("link", [{"relation": "next", "url": url}]))(exchange)
 
     return trick
 
 
-def repeated(trick: Trick, times: int) -> Iterable[Trick]:
+def renamed_next(link: Callable[[str], str]) -> Trick:
+    """The true page, its next link spelled in another way: `link` gets the query of the true one."""
+
+    def trick(exchange: Exchange) -> None:
+        bundle = json.loads(exchange.truth())
+        for one in bundle["link"]:
+            if one["relation"] == "next":
+                true, one["url"] = urlsplit(one["url"]), link(urlsplit(one["url"]).query)
+                other = urlsplit(urljoin(exchange.front.base_url + "/Observation", one["url"]))
+                exchange.front.known_as(f"{true.path}?{true.query}", f"{other.path}?{other.query}")
+        says("200 OK", FHIR, body=bundle)(exchange)
+
+    return trick
+
+
+def ignores(*names: str) -> Trick:
+    """The truth about a question without these parameters."""
+
+    def trick(exchange: Exchange) -> None:
+        parts = urlsplit(exchange.asked.request.target)
+        kept = [pair for pair in parse_qsl(parts.query) if pair[0] not in names]
+        less = replace(exchange.asked.request, target=parts._replace(query=urlencode(kept)).geturl())
+        tells_the_truth(replace(exchange, asked=replace(exchange.asked, request=less)))
+
+    return trick
+
+
+def repeated(trick: Trick, times: int) -> list[Trick]:
     return [trick] * times

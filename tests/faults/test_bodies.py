@@ -64,7 +64,7 @@ def test_10b_chunks_without_an_end(hospital: Hospital) -> None:
 
 
 def test_10c_a_file_of_lines_cut_at_any_byte(tmp_path: Path) -> None:
-    """An NDJSON file of a folder cut at any byte: incomplete, or (cut between two lines) whole lines; never half of one."""
+    """An NDJSON file of a folder cut at any byte: incomplete, or (cut between lines) whole lines; never half a line."""
     some = [one for one in resources(bundles("SYN-12")) if one["resourceType"] in ("Patient", "Procedure", "Condition")]
     write_ndjson(tmp_path / "in" / "Patient.ndjson", some)
     (file,) = scan(tmp_path / "in")

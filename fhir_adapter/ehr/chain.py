@@ -1,27 +1,26 @@
-"""One search and its pages, followed by `next` links alone until there is none."""
+"""One question and the pages of its answer, followed by `next` links alone until there is none."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
 
-from fhir_adapter.ehr.bundle import (
-    Bundle,
-    Malformed,
-    NotABundle,
-    file_resource,
-    is_outcome,
-    read_bundle,
-    read_entry,
-)
-from fhir_adapter.ehr.outcome import Issue, codes_of, read_issues
+import msgspec
+
+from fhir_adapter.ehr.bundle import Bundle, Malformed, NotABundle, read_bundle
+from fhir_adapter.ehr.outcome import Issue, codes_of
 from fhir_adapter.ehr.page import Page
-from fhir_adapter.ehr.plan import StreamPlan
+from fhir_adapter.ehr.retry import parse_http_date
 from fhir_adapter.ehr.transport import Answer, Transport
 from fhir_adapter.errors import ServerRefused, StreamIncomplete
-from fhir_adapter.fhir.quarantine import Quarantined, set_aside
-from fhir_adapter.fhir.record import Record, Unreadable
+from fhir_adapter.fhir.deletion import Deletion
+from fhir_adapter.fhir.quarantine import Quarantined
+from fhir_adapter.fhir.record import Record
 
 _EXPIRED = frozenset({404, 410})
 _HEADERS = {"Prefer": "handling=strict"}
@@ -37,49 +36,83 @@ class Restart(Exception):
         self.reason = reason
 
 
-@dataclass
 class PageBudget:
-    """How many pages one stream may have, over all its chains and repetitions."""
+    """How many pages one stream may have, over all its chains and repetitions; they may run at the same time."""
 
-    type: str
-    max_pages: int
-    used: int = 0
+    def __init__(self, type: str, max_pages: int) -> None:
+        self._type, self._max_pages = type, max_pages
+        self._numbers, self._lock = itertools.count(1), threading.Lock()
 
     def take(self) -> int:
         """The number of the next page, from 1."""
-        if self.used >= self.max_pages:
+        with self._lock:
+            number = next(self._numbers)
+        if number > self._max_pages:
             raise StreamIncomplete(
-                f"{self.type} is incomplete: the server still had pages after {self.max_pages}.",
+                f"{self._type} is incomplete: the server still had pages after {self._max_pages}.",
                 "If the hospital really holds that many, raise the page limit in the settings.",
             )
-        self.used += 1
-        return self.used
+        return number
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is asked first: `path` below the base, its parameters, and which kind of Bundle has to come.
+
+    `type` is the type of the stream, `person` whom alone the answer may be about (empty: anybody). `trust_total` off:
+    the server's totals are known to be wrong.
+    """
+
+    type: str
+    path: str
+    params: tuple[tuple[str, str], ...]
+    person: str = ""
+    post: bool = False
+    trust_total: bool = True
+    bundle: str = "searchset"
+
+
+class Contents(Protocol):
+    """The entries of one page, each in exactly one place. `matches` name what counts against the server's total."""
+
+    records: list[Record]
+    quarantined: list[Quarantined]
+    deleted: list[Deletion]
+    issues: list[Issue]
+    matches: set[str]
+
+
+Sort = Callable[[int, Bundle], Contents]
 
 
 class Chain:
-    """One search. `announced` is the server's total when it gives one."""
+    """One question. `announced` is the server's total when it gives one; `asked_at` is when the first answer was
+    asked for by the server's own clock, None when it does not tell the time; `dropped` are parameters that the server
+    says it did not heed. All of it is known once the first page was read.
+    """
 
-    def __init__(
-        self,
-        transport: Transport,
-        plan: StreamPlan,
-        params: tuple[tuple[str, str], ...],
-        person: str,
-        budget: PageBudget,
-    ) -> None:
-        self._transport, self._plan, self._params = transport, plan, params
-        self._person, self._budget = person, budget
+    def __init__(self, transport: Transport, question: Question, budget: PageBudget, sort: Sort) -> None:
+        self._transport, self._question, self._budget, self._sort = transport, question, budget, sort
         self._visited: set[bytes] = set()
-        self._matches: set[str] = set()
+        self._matches: set[int] = set()  # hashes alone: there may be millions
         self.announced: int | None = None
+        self.asked_at: float | None = None
+        self.dropped: frozenset[str] = frozenset()
+        self._ended = self._flawed = False
 
     def pages(self) -> Iterator[Page]:
         """The pages, in the server's order. `Restart` when the server no longer knows its own next link."""
-        answer, bundle = self._fetch(self._plan.type, first=True)
+        started = time.monotonic()
+        answer, bundle = self._fetch(self._question.path, first=True)
+        now = parse_http_date(answer.headers.get("date"))
+        self.asked_at = None if now is None else now - (time.monotonic() - started)
+        self.dropped = self._dropped(bundle)
         while True:
             page = self._page(answer, bundle)
+            shifted = any(issue.pages_shifted for issue in page.issues)
+            self._ended = bundle.next is None and not shifted
+            self._flawed = self._flawed or any(issue.is_missing for issue in page.issues)
             yield page
-            if any(issue.pages_shifted for issue in page.issues):
+            if shifted:
                 raise Restart("the server's pages shifted while they were read")
             if bundle.next is None:
                 return
@@ -87,10 +120,21 @@ class Chain:
             self._remember("link", url.encode())
             answer, bundle = self._fetch(url, first=False)
 
+    @property
+    def is_whole(self) -> bool:
+        """Was the last page read, and nothing missing by what the server itself says?"""
+        return self._ended and not self._flawed and not self.shortfall()
+
     def shortfall(self) -> str:
         """A phrase if the server announced more than it gave, else an empty string."""
-        missing = (self.announced or 0) - len(self._matches)
+        missing = (self.announced or 0) - len(self._matches) if self._question.trust_total else 0
         return f"the server announced {missing} more than it gave" if missing > 0 else ""
+
+    def _dropped(self, bundle: Bundle) -> frozenset[str]:
+        """The parameters that the server says it was not asked with. Some say nothing at all about it."""
+        query = urlsplit(bundle.own or "").query
+        named = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+        return frozenset(name for name, _ in self._question.params if name not in named) if named else frozenset()
 
     def _fetch(self, url: str, *, first: bool) -> tuple[Answer, Bundle]:
         parsed: list[Bundle] = []
@@ -103,8 +147,7 @@ class Chain:
             return ""
 
         try:
-            params = self._params if first else None
-            return self._transport.get(url, params=params, headers=_HEADERS, judge=judge), parsed[0]
+            return self._ask(url, judge, first=first), parsed[0]
         except NotABundle as other:
             codes = f" ({', '.join(codes_of(other.issues))})" if other.issues else ""
             raise self._incomplete(f"{other.reason}{codes} came instead of search results") from None
@@ -113,8 +156,14 @@ class Chain:
                 raise
             raise Restart("the server forgot its search results before they were read to the end") from None
 
+    def _ask(self, url: str, judge: Callable[[Answer], str], *, first: bool) -> Answer:
+        if not first:
+            return self._transport.get(url, headers=_HEADERS, judge=judge)
+        question = self._question
+        return self._transport.search(url, question.params, post=question.post, headers=_HEADERS, judge=judge)
+
     def _incomplete(self, reason: str) -> StreamIncomplete:
-        return StreamIncomplete(f"{self._plan.type} is incomplete: {reason}.")
+        return StreamIncomplete(f"{self._question.type} is incomplete: {reason}.")
 
     def _remember(self, kind: str, content: bytes) -> None:
         digest = hashlib.blake2b(content, digest_size=16, person=kind.encode()).digest()
@@ -124,60 +173,27 @@ class Chain:
 
     def _page(self, answer: Answer, bundle: Bundle) -> Page:
         number = self._budget.take()
-        if bundle.type != "searchset":
-            raise self._incomplete("a Bundle that is not a set of search results came")
+        if bundle.type != self._question.bundle:
+            kind = "search results" if self._question.bundle == "searchset" else "changes"
+            raise self._incomplete(f"a Bundle that is not a set of {kind} came")
         if bundle.entries and bundle.next is not None:
             self._remember("page", b"\0".join(bundle.entries))
-        contents = _Contents(self._plan.type, number, bundle)
+        contents = self._sort(number, bundle)
         self._check_person(contents.records)
-        self._matches |= contents.matches
+        self._matches.update(map(hash, contents.matches))
         self.announced = bundle.total if bundle.total is not None else self.announced
         return Page(
-            self._plan.type,
+            self._question.type,
             number,
             tuple(contents.records),
             tuple(contents.quarantined),
             self.announced,
             tuple(contents.issues),
             answer.retries,
+            deleted=tuple(contents.deleted),
         )
 
     def _check_person(self, records: list[Record]) -> None:
-        if self._person and any(
-            record.type == self._plan.type and record.person not in ("", self._person) for record in records
-        ):
+        type, person = self._question.type, self._question.person
+        if person and any(record.type == type and record.person not in ("", person) for record in records):
             raise self._incomplete("the server ignored the patient asked for and returned other patients")
-
-
-class _Contents:
-    """The entries of one page, each in exactly one place."""
-
-    def __init__(self, type: str, number: int, bundle: Bundle) -> None:
-        self.records: list[Record] = []
-        self.quarantined: list[Quarantined] = []
-        self.issues: list[Issue] = []
-        self.matches: set[str] = set()
-        self._type = type
-        for position, raw in enumerate(bundle.entries, start=1):
-            self._place(raw, f"page-{number}-entry-{position}")
-
-    def _place(self, raw: bytes, place: str) -> None:
-        try:
-            entry = read_entry(raw)
-        except Unreadable as unreadable:
-            self._quarantine(set_aside(self._type, raw, unreadable.reason, id=place))
-            return
-        if entry.mode == "outcome" or is_outcome(entry.resource):
-            self.issues.extend(read_issues(entry.resource) or (Issue("error", "other"),))
-            return
-        filed = file_resource(self._type, entry.resource, place)
-        if isinstance(filed, Quarantined):
-            self._quarantine(filed)
-            return
-        self.records.append(filed)
-        if entry.mode == "match" or (not entry.mode and filed.type == self._type):
-            self.matches.add(filed.reference)
-
-    def _quarantine(self, quarantined: Quarantined) -> None:
-        self.quarantined.append(quarantined)
-        self.matches.add(quarantined.sha256)

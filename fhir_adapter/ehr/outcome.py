@@ -32,6 +32,11 @@ class Issue(msgspec.Struct, frozen=True):
     def is_fatal(self) -> bool:
         return self.severity in ("fatal", "error")
 
+    @property
+    def is_missing(self) -> bool:
+        """Does the source say that it did not give all? A warning of incomplete results is one of that."""
+        return self.is_fatal or (self.severity == "warning" and self.code == "incomplete")
+
 
 class _Text(msgspec.Struct):
     text: str = ""

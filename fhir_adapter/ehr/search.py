@@ -1,4 +1,4 @@
-"""Fetching one stream by REST search, page after page, until it is certain that nothing is missing.
+"""Fetching one resource type by REST search, page after page, until it is certain that nothing is missing.
 
 A page is handed on as soon as it is whole; landing pages twice does no harm. What cannot be settled by asking
 again ends in `StreamIncomplete`, after everything that could be had was handed on.
@@ -6,131 +6,233 @@ again ends in `StreamIncomplete`, after everything that could be had was handed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import msgspec
 
-from fhir_adapter.ehr.chain import Chain, PageBudget, Restart
+from fhir_adapter.ehr.chain import Chain, PageBudget, Question, Restart
 from fhir_adapter.ehr.failures import Exhausted, Forbidden
+from fhir_adapter.ehr.found import Found
 from fhir_adapter.ehr.outcome import codes_of
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.plan import StreamPlan
 from fhir_adapter.ehr.transport import Transport
+from fhir_adapter.ehr.window import Window, read_instant
 from fhir_adapter.errors import ServerRefused, StreamIncomplete
+from fhir_adapter.fhir.record import Record
 
 _MAX_RESTARTS = 2
-_HOPELESS = 5  # people refused in a row, with nobody answered before
+_HOPELESS = 5  # people refused, with nobody answered before
 _NARROWER_MAY_WORK = frozenset({400, 403, 422})
 _NOTHING_PUBLISHED = "Nothing is published from incomplete data; the last good outputs stay."
+_IGNORED = "the server does not heed {}, so it gives everything every time"
+_REFUSED = "the server refused {}, so everything was asked for"
+_CLOCK = "the server's clock went back, so everything was asked for"
+
+Part = Callable[[], Iterator[Page]]
+Pairs = tuple[tuple[str, str], ...]
 
 
-def fetch_stream(transport: Transport, plan: StreamPlan, page_size: int, max_pages: int) -> Iterator[Page]:
-    """All pages of one resource type.
+class OnlyByPerson(Exception):
+    """A search over the whole type was refused; one for each person may work."""
+
+
+def fetch_stream(
+    transport: Transport, plan: StreamPlan, page_size: int, max_pages: int, window: Window | None = None
+) -> Iterator[Page]:
+    """All pages of one resource type, one after the other; with a `window`, of what changed.
 
     Raises `StreamIncomplete` when data are missing or do not add up, `NotReadyError` and `Unreachable` when
     the server cannot serve now, `AccessError` when it does not let us, `ForeignUrl` when it points elsewhere.
     """
-    if plan.how == "unsupported":
-        raise StreamIncomplete(plan.reason)
-    stream = _Stream(transport, plan, page_size, PageBudget(plan.type, max_pages))
-    try:
-        yield from stream.for_each_person() if plan.how == "person" else stream.as_a_whole()
-    except ServerRefused as refused:
-        raise stream.incomplete(_said(refused)) from None
-    except Exhausted as exhausted:
-        raise stream.incomplete(exhausted.message) from None
-    stream.conclude()
+    search = Search(transport, plan, page_size, max_pages, window)
+    parts = deque(search.parts())
+    while parts:
+        try:
+            yield from parts.popleft()()
+        except OnlyByPerson:
+            parts.extend(search.for_each_person())
+    search.conclude()
 
 
-def _said(refused: ServerRefused) -> str:
-    return f"the server refused the search (HTTP {', '.join([str(refused.status), *refused.issues])})"
+class Search:
+    """One resource type on its way. Its parts may be fetched in any order and at the same time; `conclude` when all
+    of them are.
+    """
 
-
-class _Stream:
-    """One stream on its way: what its chains of pages add up to."""
-
-    def __init__(self, transport: Transport, plan: StreamPlan, page_size: int, budget: PageBudget) -> None:
-        self._transport, self._plan, self._budget = transport, plan, budget
-        self._params = (("_count", str(page_size)), *plan.params)
-        self._announced: int | None = 0
+    def __init__(
+        self, transport: Transport, plan: StreamPlan, page_size: int, max_pages: int, window: Window | None = None
+    ) -> None:
+        self.plan = plan
+        self._transport, self._window = transport, window or Window()
+        self._budget = PageBudget(plan.type, max_pages)
+        self._params = (("_count", str(min(page_size, plan.page_size or page_size))), *plan.params)
+        self._lock = threading.Lock()
+        self._refused, self._served = 0, False
         self._fatal: dict[str, None] = {}
 
-    def incomplete(self, reason: str) -> StreamIncomplete:
-        """The exception for this stream, with `reason` as the end of its sentence."""
-        return StreamIncomplete(
-            f"{self._plan.type} is incomplete: {reason[:1].lower()}{reason[1:].rstrip('.')}.",
-            _NOTHING_PUBLISHED,
-        )
+    def parts(self) -> list[Part]:
+        """What has to be fetched; `StreamIncomplete` for a type that cannot be searched."""
+        if self.plan.how == "unsupported":
+            raise StreamIncomplete(self.plan.reason)
+        return self.for_each_person() if self.plan.how == "person" else [self._as_a_whole]
+
+    def for_each_person(self) -> list[Part]:
+        """One part for each person known."""
+        return [self._of(person) for person in self.plan.people]
 
     def conclude(self) -> None:
-        """Raise what the server itself said is missing."""
+        """Raise what is missing although every part was fetched."""
+        if self._refused:
+            raise self._incomplete(f"the search was refused for {self._refused} of {len(self.plan.people)} patients")
         if self._fatal:
-            raise self.incomplete(f"the server reported an error in its results ({', '.join(self._fatal)})")
+            raise self._incomplete(f"the server reported an error in its results ({', '.join(self._fatal)})")
 
-    def as_a_whole(self) -> Iterator[Page]:
-        """One search over the type; if exactly that is refused, one for each person known."""
+    def _incomplete(self, reason: str) -> StreamIncomplete:
+        """The exception for this stream, with `reason` as the end of its sentence."""
+        return StreamIncomplete(
+            f"{self.plan.type} is incomplete: {reason[:1].lower()}{reason[1:].rstrip('.')}.", _NOTHING_PUBLISHED
+        )
+
+    def _as_a_whole(self) -> Iterator[Page]:
+        """One search over the type. When exactly that is refused: `OnlyByPerson`, if there are people to ask for."""
         try:
-            yield from self._chain(())
+            yield from self._told(self._codes(()))
         except (ServerRefused, Forbidden) as refused:
-            if self._budget.used or not _may_work_narrower(refused):
-                raise
-            if not (self._plan.people and self._plan.person_param):
+            if self._served or not _may_work_narrower(refused):
+                raise self._for_type(refused) from None
+            if not (self.plan.people and self.plan.person_param):
                 raise self._unknown_people(refused) from None
-            yield from self.for_each_person()
+            raise OnlyByPerson from None
 
     def _unknown_people(self, refused: ServerRefused | Forbidden) -> Forbidden | StreamIncomplete:
         if isinstance(refused, Forbidden):
-            return Forbidden(f"{self._plan.type}: {refused.message}", refused.hint)
-        return self.incomplete(
+            return self._for_type(refused)
+        return self._incomplete(
             "the server does not allow a search over all patients, and the patients are not known; "
             "list them in the settings"
         )
 
-    def for_each_person(self) -> Iterator[Page]:
-        """One search for each person. Refusals are counted and the others still fetched."""
-        refused, served = 0, False
-        for person in self._plan.people:
+    def _for_type(self, refused: ServerRefused | Forbidden) -> Forbidden | StreamIncomplete:
+        if isinstance(refused, Forbidden):
+            return Forbidden(f"{self.plan.type}: {refused.message}", refused.hint)
+        codes = ", ".join([str(refused.status), *refused.issues])
+        return self._incomplete(f"the server refused the search (HTTP {codes})")
+
+    def _of(self, person: str) -> Part:
+        """A refusal for one person is counted and the others still fetched, unless nobody is served at all."""
+
+        def pages() -> Iterator[Page]:
             try:
-                yield from self._chain(((self._plan.person_param, self._value(person)),), person)
-                served = True
-            except (ServerRefused, Forbidden) as refusal:
-                refused += 1
-                if refused >= _HOPELESS and not served:
-                    raise self._for_type(refusal) from None
-        if refused:
-            raise self.incomplete(f"the search was refused for {refused} of {len(self._plan.people)} patients")
+                if not self._is_hopeless():
+                    # A whole reference is understood everywhere; some servers find nothing by the bare id.
+                    value = person if self.plan.person_param == "_id" else f"Patient/{person}"
+                    yield from self._told(self._codes(((self.plan.person_param, value),), person))
+            except (ServerRefused, Forbidden) as refused:
+                with self._lock:
+                    self._refused += 1
+                if self._is_hopeless():
+                    raise self._for_type(refused) from None
 
-    def _for_type(self, refusal: ServerRefused | Forbidden) -> ServerRefused | Forbidden:
-        if isinstance(refusal, Forbidden):
-            return Forbidden(f"{self._plan.type}: {refusal.message}", refusal.hint)
-        return refusal
+        return pages
 
-    def _value(self, person: str) -> str:
-        return f"Patient/{person}" if self._plan.person_param == "subject" else person
+    def _is_hopeless(self) -> bool:
+        with self._lock:
+            return self._refused >= _HOPELESS and not self._served
 
-    def _chain(self, filters: tuple[tuple[str, str], ...], person: str = "") -> Iterator[Page]:
+    def _told(self, pages: Iterator[Page]) -> Iterator[Page]:
+        """The pages; notes that there were some, and what the server says is missing from them."""
+        try:
+            for page in pages:
+                missing = tuple(issue for issue in page.issues if issue.is_missing)
+                with self._lock:
+                    self._served = True
+                    self._fatal |= dict.fromkeys(codes_of(missing))
+                yield page
+        except Exhausted as exhausted:
+            raise self._incomplete(exhausted.message) from None
+
+    def _codes(self, filters: Pairs, person: str = "") -> Iterator[Page]:
+        """The searches that make up one answer: one, or one for each of the plan's codes. If all of them are whole, the
+        last page tells the earliest moment from which the next run has to ask again.
+        """
+        codes: list[Pairs] = [((self.plan.code_param, code),) for code in self.plan.codes] or [()]
+        before: list[Chain] = []
+        for code in codes:
+            for page, chain in self._windowed((*filters, *code), person):
+                chains = [*before, chain]
+                last = len(chains) == len(codes) and all(one.is_whole for one in chains)
+                cursor = self._window.next_cursor(_earliest(one.asked_at for one in chains)) if last else ""
+                announced = _sum(one.announced for one in chains)
+                yield msgspec.structs.replace(page, announced=announced, cursor=(person, cursor) if cursor else None)
+            before.append(chain)
+
+    def _windowed(self, filters: Pairs, person: str) -> Iterator[tuple[Page, Chain]]:
+        """What changed since the last run; everything where the server cannot tell that, or its clock went back."""
+        remark = ""
+        if since := self._window.since(person):
+            window, remark, began = (self._window.param, f"ge{since}"), _REFUSED, False
+            try:
+                for page, chain in self._repeated((*filters, window), person):
+                    if chain.asked_at is not None and chain.asked_at < read_instant(self._window.cursor(person)):
+                        remark = _CLOCK
+                        break
+                    began = True
+                    yield self._remarked(page, _IGNORED if self._is_ignored(page, chain, since) else ""), chain
+                else:
+                    return
+            except ServerRefused as refused:
+                if began or not _may_work_narrower(refused):
+                    raise
+        for page, chain in self._repeated(filters, person):
+            yield self._remarked(page, remark), chain
+
+    def _is_ignored(self, page: Page, chain: Chain, since: str) -> bool:
+        """Does the server give what did not change?"""
+        if self._window.param in chain.dropped:
+            return True
+        return any(_is_older(one, since) for one in page.records if one.type == self.plan.type)
+
+    def _remarked(self, page: Page, remark: str) -> Page:
+        return msgspec.structs.replace(page, remark=remark.format(self._window.param)) if remark else page
+
+    def _repeated(self, filters: Pairs, person: str) -> Iterator[tuple[Page, Chain]]:
         """One search from its first to its last page, started anew when the server lost its thread."""
-        reason = ""
+        plan, reason = self.plan, ""
         for attempt in range(_MAX_RESTARTS + 1):
-            sort = (("_sort", self._plan.sort),) if attempt and self._plan.sort else ()
-            chain = Chain(self._transport, self._plan, (*self._params, *filters, *sort), person, self._budget)
+            sort = (("_sort", plan.sort),) if attempt and plan.sort else ()
+            params = (*self._params, *filters, *sort)
+            question = Question(plan.type, plan.type, params, person, plan.post, plan.trust_total)
+            chain = Chain(self._transport, question, self._budget, partial(Found, plan.type))
             try:
                 for page in chain.pages():
-                    self._fatal |= dict.fromkeys(codes_of(tuple(i for i in page.issues if i.is_fatal)))
-                    yield self._with_sum(page)
-                reason = chain.shortfall() if self._plan.trust_total else ""
+                    yield page, chain
+                reason = chain.shortfall()
             except Restart as restart:
                 reason = restart.reason
             if not reason:
-                self._announced = self._sum(chain.announced)
                 return
-        raise self.incomplete(reason)
+        raise self._incomplete(reason)
 
-    def _sum(self, announced: int | None) -> int | None:
-        return None if announced is None or self._announced is None else self._announced + announced
 
-    def _with_sum(self, page: Page) -> Page:
-        return msgspec.structs.replace(page, announced=self._sum(page.announced))
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(count for count in known if count is not None)
+
+
+def _earliest(moments: Iterable[float | None]) -> float | None:
+    known = list(moments)
+    return None if None in known else min(moment for moment in known if moment is not None)
+
+
+def _is_older(record: Record, since: str) -> bool:
+    try:
+        return read_instant(record.last_updated) < read_instant(since)
+    except ValueError:
+        return False
 
 
 def _may_work_narrower(refused: ServerRefused | Forbidden) -> bool:

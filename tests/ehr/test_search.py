@@ -414,7 +414,7 @@ def per_person(*, refuses: int = 400, people: dict[str, list[str]] | None = None
     rows = people if people is not None else {"p1": ["a", "b"], "p2": ["c"]}
 
     def handler(request: httpx.Request) -> httpx.Response:
-        person = parse_qs(urlsplit(str(request.url)).query).get("patient", [""])[0]
+        person = parse_qs(urlsplit(str(request.url)).query).get("patient", [""])[0].removeprefix("Patient/")
         if not person:
             return refusal(refuses, "required")
         return ok(searchset([observation(id, person) for id in rows[person]], total=len(rows[person])))
@@ -429,10 +429,10 @@ def test_a_refused_search_over_the_type_is_made_for_each_patient(status: int) ->
     assert fetched.ids == ["a", "b", "c"]
     assert fetched.wire.urls == [
         f"{BASE}/Observation?_count=10",
-        f"{BASE}/Observation?_count=10&patient=p1",
-        f"{BASE}/Observation?_count=10&patient=p2",
+        f"{BASE}/Observation?_count=10&patient=Patient%2Fp1",
+        f"{BASE}/Observation?_count=10&patient=Patient%2Fp2",
     ]
-    assert [page.announced for page in fetched.pages] == [2, 3]
+    assert [page.announced for page in fetched.pages] == [2, 1]
 
 
 def test_with_a_patient_list_nobody_else_is_asked_for() -> None:
@@ -441,10 +441,18 @@ def test_with_a_patient_list_nobody_else_is_asked_for() -> None:
     assert (fetched.error, fetched.ids, len(fetched.wire.requests)) == (None, ["c"], 1)
 
 
-def test_the_subject_parameter_is_given_a_whole_reference() -> None:
-    plan = StreamPlan("AdverseEvent", "person", "", ("p1",), "subject")
-    fetched = Fetched(in_turn(ok(searchset([]))), plan)
-    assert fetched.wire.urls == [f"{BASE}/AdverseEvent?_count=10&subject=Patient%2Fp1"]
+@pytest.mark.parametrize(
+    ("type", "param", "value"),
+    [
+        ("AdverseEvent", "subject", "Patient%2Fp1"),
+        ("Observation", "patient", "Patient%2Fp1"),
+        ("Patient", "_id", "p1"),
+    ],
+)
+def test_a_patient_is_asked_for_by_a_whole_reference_or_by_the_id_itself(type: str, param: str, value: str) -> None:
+    """Some servers find nothing, without a word, by `patient=p1`."""
+    fetched = Fetched(in_turn(ok(searchset([]))), StreamPlan(type, "person", "", ("p1",), param))
+    assert fetched.wire.urls == [f"{BASE}/{type}?_count=10&{param}={value}"]
 
 
 def test_a_refused_search_without_known_patients_says_what_to_do() -> None:
@@ -470,7 +478,7 @@ def test_refused_credentials_stop_at_once() -> None:
 
 def test_one_refused_patient_does_not_hide_the_others_but_is_counted() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
-        person = request.url.params["patient"]
+        person = request.url.params["patient"].removeprefix("Patient/")
         return refusal(403) if person == "p2" else ok(searchset([observation(f"o-{person}", person)]))
 
     plan = StreamPlan("Observation", "person", "", ("p1", "p2", "p3"), "patient")

@@ -1,0 +1,44 @@
+"""What one page of search results holds."""
+
+from __future__ import annotations
+
+from fhir_adapter.ehr.bundle import Bundle, file_resource, is_outcome, read_entry
+from fhir_adapter.ehr.outcome import Issue, read_issues
+from fhir_adapter.fhir.deletion import Deletion
+from fhir_adapter.fhir.quarantine import Quarantined, set_aside
+from fhir_adapter.fhir.record import Record, Unreadable
+
+
+class Found:
+    """The entries of one page of a search for `type`, each in exactly one place."""
+
+    def __init__(self, type: str, number: int, bundle: Bundle) -> None:
+        self.records: list[Record] = []
+        self.quarantined: list[Quarantined] = []
+        self.deleted: list[Deletion] = []
+        self.issues: list[Issue] = []
+        self.matches: set[str] = set()
+        self._type = type
+        for position, raw in enumerate(bundle.entries, start=1):
+            self._place(raw, f"page-{number}-entry-{position}")
+
+    def _place(self, raw: bytes, place: str) -> None:
+        try:
+            entry = read_entry(raw)
+        except Unreadable as unreadable:
+            self._quarantine(set_aside(self._type, raw, unreadable.reason, id=place))
+            return
+        if entry.mode == "outcome" or is_outcome(entry.resource):
+            self.issues.extend(read_issues(entry.resource) or (Issue("error", "other"),))
+            return
+        filed = file_resource(self._type, entry.resource, place)
+        if isinstance(filed, Quarantined):
+            self._quarantine(filed)
+            return
+        self.records.append(filed)
+        if entry.mode == "match" or (not entry.mode and filed.type == self._type):
+            self.matches.add(filed.reference)
+
+    def _quarantine(self, quarantined: Quarantined) -> None:
+        self.quarantined.append(quarantined)
+        self.matches.add(quarantined.sha256)

@@ -23,6 +23,10 @@ class Node:
         """Is it true? Some servers write their booleans as text."""
         return self._members.get(key) in (True, "true")
 
+    def number(self, key: str) -> int | None:
+        value = self._members.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
     def one(self, key: str) -> Node:
         return Node(self._members.get(key))
 

@@ -12,7 +12,7 @@ class Quarantined(msgspec.Struct, frozen=True):
 
     `reason` is a fixed word, where it helps followed by an element path; never content. `type` and `id` are
     empty when they cannot be read. `body` holds the bytes as received (cut short by the reader when they are
-    too many).
+    too many). `run` is the run that set it aside first, 0 as long as it is not in the store.
     """
 
     stream: str
@@ -21,6 +21,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     reason: str
     sha256: str
     body: bytes
+    run: int = 0
 
 
 def set_aside(stream: str, body: bytes, reason: str, *, type: str = "", id: str = "") -> Quarantined:

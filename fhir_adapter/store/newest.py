@@ -1,13 +1,14 @@
-"""Which of several versions of one resource is the newest.
+"""Which of several versions of one resource is the newest, and whether a deletion came after it.
 
-The answer depends on the set of versions only, never on the order in which they came. So the yardstick is
-chosen for the set as a whole: whole numbers if every version has one, else `lastUpdated` if every version has
-one, else the run that saw it last. Comparing pair by pair with mixed yardsticks could go round in a circle.
+The answer depends on the set of versions and deletions only, never on the order in which they came. So the
+yardstick is chosen for the set as a whole: whole numbers if every version has one, else `lastUpdated` if every
+version has one, else the run that saw it last. Comparing pair by pair with mixed yardsticks could go round in a
+circle. A deletion is held against the newest version alone, by the first of these yardsticks that both have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +25,33 @@ class Held:
     run: int
     content: str
     person: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A deletion in the store; `version` and `at` (an instant) may be empty, `run` is the last run that told of it."""
+
+    version: str
+    at: str
+    run: int
+
+    def covers(self, held: Held) -> bool:
+        """Is this version not newer than the deletion?"""
+        if is_number(self.version) and is_number(held.version):
+            return int(held.version) <= int(self.version)
+        deleted, updated = read_moment(self.at), read_moment(held.last_updated)
+        if deleted > _NEVER and updated > _NEVER:
+            return updated <= deleted
+        return held.run <= self.run
+
+
+def newest_not_deleted(versions: Sequence[Held], tombstones: Iterable[Tombstone]) -> Held | None:
+    """The version that a resource shows; None if it has none, or was deleted after the newest."""
+    if not versions:
+        return None
+    latest = newest(versions)
+    return None if any(tombstone.covers(latest) for tombstone in tombstones) else latest
 
 
 def newest(versions: Sequence[Held]) -> Held:

@@ -1,16 +1,20 @@
-"""Questions to the landing store."""
+"""Questions to the landing store. `Moment` says whether they are about now, or about what was known after a run."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
+from fhir_adapter.errors import StoreError
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.store import content_sum
 from fhir_adapter.store.ledger import StreamLedger
+from fhir_adapter.store.run import Run
+from fhir_adapter.store.schema import Altered
 
 # A resource whose server states no version is counted by us: the first content seen is "1".
 _RECORDS = """
@@ -20,30 +24,92 @@ SELECT held.type, held.id,
         WHERE earlier.type = held.type AND earlier.id = held.id AND earlier.version = ''
             AND (earlier.first_run, earlier.content) <= (held.first_run, held.content)
     ) END,
-    held.last_updated, held.person, held.body
-FROM resource JOIN version AS held ON held.seq = resource.seq
-WHERE resource.deleted_run IS NULL AND (resource.type, resource.id) > (?, ?) {condition}
-ORDER BY resource.type, resource.id LIMIT ?
+    held.last_updated, held.person, body.body, held.sha256
+FROM shown JOIN version AS held USING (seq) JOIN body USING (seq)
+WHERE {moment} AND (shown.type, shown.id) > (:after_type, :after_id) {condition}
+ORDER BY shown.type, shown.id LIMIT :limit
 """
 _LEDGER = """
 SELECT stream, announced, received, stored, duplicate, quarantined, deleted, swept, conflicts,
     complete, unverified, reason
 FROM stream WHERE run = ? ORDER BY stream
 """
+_RUNS = "SELECT run, started_at, finished, complete FROM run ORDER BY run"
+_LAST_GOOD = """
+SELECT run, started_at, finished, complete FROM run WHERE run = (
+    SELECT max(run) FROM stream
+    WHERE stream = ? AND complete AND received = stored + duplicate + quarantined + deleted
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now (`run` is None), or the end of a run."""
+
+    run: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """The condition on rows of `shown`."""
+        if self.run is None:
+            return "shown.until_run IS NULL"
+        return "shown.from_run <= :run AND (shown.until_run IS NULL OR shown.until_run > :run)"
+
+    @property
+    def set_aside(self) -> str:
+        """The condition on rows of `quarantine`."""
+        if self.run is None:
+            return "closed_run IS NULL"
+        return "first_run <= :run AND (closed_run IS NULL OR closed_run > :run)"
+
+    @property
+    def values(self) -> dict[str, object]:
+        return {"run": self.run}
+
+
+NOW = Moment()
 
 
 def records(
-    database: sqlite3.Connection, condition: str, values: Sequence[str], after: tuple[str, str], limit: int
+    database: sqlite3.Connection,
+    moment: Moment,
+    condition: str,
+    values: Mapping[str, object],
+    after: tuple[str, str],
+    limit: int,
 ) -> list[Record]:
-    """The next `limit` current records after a type and id. `condition` is ours, never from outside."""
-    rows = database.execute(_RECORDS.format(condition=condition), (*after, *values, limit))
-    return [Record(*row) for row in rows]
+    """The next `limit` records after a type and id. `condition` is ours, never from outside."""
+    question = _RECORDS.format(moment=moment.shown, condition=condition)
+    place = {"after_type": after[0], "after_id": after[1], "limit": limit}
+    return [_record(*row) for row in database.execute(question, {**moment.values, **values, **place})]
+
+
+def _record(type: str, id: str, version: str, last_updated: str, person: str, body: bytes, sha256: str) -> Record:
+    found = Record(type, id, version, last_updated, person, body)
+    if found.sha256 != sha256:
+        raise Altered
+    return found
 
 
 def ledger(database: sqlite3.Connection, run: int) -> list[StreamLedger]:
     rows = database.execute(_LEDGER, (run,))
     names = [column[0] for column in rows.description]
     return [msgspec.convert(dict(zip(names, row, strict=True)), StreamLedger, strict=False) for row in rows]
+
+
+def runs(database: sqlite3.Connection) -> list[Run]:
+    return [_run(row) for row in database.execute(_RUNS)]
+
+
+def last_good(database: sqlite3.Connection, stream: str) -> Run | None:
+    row = database.execute(_LAST_GOOD, (stream,)).fetchone()
+    return _run(row) if row else None
+
+
+def _run(row: tuple[int, str, int, int]) -> Run:
+    run, started_at, finished, complete = row
+    return Run(run, started_at, bool(finished), bool(complete))
 
 
 def last_run(database: sqlite3.Connection) -> int | None:
@@ -54,9 +120,32 @@ def last_complete_run(database: sqlite3.Connection) -> int | None:
     return _number(database, "SELECT max(run) FROM run WHERE finished AND complete")
 
 
-def cursor(database: sqlite3.Connection, stream: str) -> str | None:
-    question = "SELECT cursor FROM stream WHERE stream = ? AND cursor IS NOT NULL ORDER BY run DESC LIMIT 1"
-    row = database.execute(question, (stream,)).fetchone()
+def moment_after(database: sqlite3.Connection, run: int) -> Moment:
+    """The end of a run; `StoreError` when there is no such run, or nothing is known about it any more."""
+    last, first = last_run(database) or 0, _history_since(database)
+    if first <= run <= last and run >= 1:
+        return Moment(run)
+    if not last:
+        raise StoreError("nothing was fetched yet, so there is no earlier state", "run `fhir-adapter fetch` first")
+    raise StoreError(
+        f"what was known after run {run} is not in the landing store",
+        f"it holds the states after runs {max(first, 1)} to {last}",
+    )
+
+
+def _history_since(database: sqlite3.Connection) -> int:
+    """A store that was begun by an earlier version of this software kept no history at first."""
+    row = database.execute("SELECT value FROM property WHERE name = 'history_since'").fetchone()
+    return int(row[0]) if row else 1
+
+
+def cursors(database: sqlite3.Connection, stream: str) -> dict[str, str]:
+    question = "SELECT person, instant FROM cursor WHERE stream = ? ORDER BY person"
+    return dict(database.execute(question, (stream,)).fetchall())
+
+
+def recall(database: sqlite3.Connection, name: str) -> str | None:
+    row = database.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else None
 
 
@@ -64,33 +153,66 @@ def source(database: sqlite3.Connection) -> str:
     return str(database.execute("SELECT value FROM property WHERE name = 'source'").fetchone()[0])
 
 
-def person_keys(database: sqlite3.Connection) -> list[str]:
-    question = "SELECT DISTINCT person FROM resource WHERE person <> '' AND deleted_run IS NULL ORDER BY person"
-    return [str(person) for (person,) in database.execute(question)]
+def person_keys(database: sqlite3.Connection, moment: Moment) -> list[str]:
+    question = f"SELECT DISTINCT person FROM shown WHERE person <> '' AND {moment.shown} ORDER BY person"  # noqa: S608
+    return [str(person) for (person,) in database.execute(question, moment.values)]
 
 
-def quarantine(database: sqlite3.Connection) -> list[Quarantined]:
-    question = "SELECT stream, type, id, reason, sha256, body FROM quarantine ORDER BY stream, type, id, sha256"
-    return [Quarantined(*row) for row in database.execute(question)]
+def ids(database: sqlite3.Connection, moment: Moment, type: str) -> set[str]:
+    question = f"SELECT id FROM shown WHERE type = :type AND {moment.shown}"  # noqa: S608
+    return {str(id) for (id,) in database.execute(question, {**moment.values, "type": type})}
 
 
-def content_hash(database: sqlite3.Connection) -> str:
-    digest = hashlib.sha256()
-    question = "SELECT type, id, content FROM resource WHERE deleted_run IS NULL ORDER BY type, id"
-    for type, id, content in database.execute(question):
-        digest.update(f"{type}/{id} {content}\n".encode())
-    return digest.hexdigest()
+def quarantine(database: sqlite3.Connection, moment: Moment) -> list[Quarantined]:
+    question = f"""
+        SELECT stream, type, id, reason, sha256, body, first_run FROM quarantine WHERE {moment.set_aside}
+        ORDER BY stream, type, id, sha256
+    """  # noqa: S608
+    return [Quarantined(*row) for row in database.execute(question, moment.values)]
 
 
-def changed_at(database: sqlite3.Connection, content_hash: str, run: int | None) -> str:
-    """When the run began that made the content this: `run` or the newest, unless one before left it so."""
-    question = "SELECT content_hash, changed_at FROM run WHERE finished AND run IS NOT ? ORDER BY run DESC LIMIT 1"
-    finished = database.execute(question, (run,)).fetchone()
-    if finished and finished[0] == content_hash:
-        return str(finished[1])
-    question = "SELECT started_at FROM run WHERE run = coalesce(?, (SELECT max(run) FROM run))"
-    begun = database.execute(question, (run,)).fetchone()
-    return str(begun[0]) if begun else ""
+def quarantine_counts(database: sqlite3.Connection) -> list[tuple[str, str, str, int]]:
+    question = """
+        SELECT stream, type, reason, count(*) FROM quarantine WHERE closed_run IS NULL
+        GROUP BY stream, type, reason ORDER BY stream, type, reason
+    """
+    return [(str(stream), str(type), str(reason), int(n)) for stream, type, reason, n in database.execute(question)]
+
+
+def is_known(database: sqlite3.Connection, record: Record) -> bool:
+    """Are these very bytes held already?"""
+    question = "SELECT 1 FROM version WHERE type = ? AND id = ? AND sha256 = ?"
+    return database.execute(question, (record.type, record.id, record.sha256)).fetchone() is not None
+
+
+def content_hash(database: sqlite3.Connection, moment: Moment) -> str:
+    at = _run_at(database, moment)
+    return content_sum.content_hash(at.content_sum if at else content_sum.EMPTY)
+
+
+def changed_at(database: sqlite3.Connection, moment: Moment, unfinished: int | None = None) -> str:
+    """When the run began that made the content this; `unfinished` is a run whose own answer is still to be found."""
+    at = _run_at(database, moment)
+    if at is None:
+        return ""
+    question = """
+        SELECT content_sum, changed_at FROM run WHERE finished AND run <= ? AND run IS NOT ? ORDER BY run DESC LIMIT 1
+    """
+    finished = database.execute(question, (at.run, unfinished)).fetchone()
+    return str(finished[1] if finished and finished[0] == at.content_sum else at.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunAt:
+    run: int
+    started_at: str
+    content_sum: bytes
+
+
+def _run_at(database: sqlite3.Connection, moment: Moment) -> _RunAt | None:
+    question = "SELECT run, started_at, content_sum FROM run WHERE run = coalesce(?, (SELECT max(run) FROM run))"
+    row = database.execute(question, (moment.run,)).fetchone()
+    return _RunAt(*row) if row else None
 
 
 def _number(database: sqlite3.Connection, question: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The tables of the landing store, and opening it: only a whole store of this source and version is used."""
+"""Opening the landing store: only a whole store of this source is used, and one of an older version is brought up."""
 
 from __future__ import annotations
 
@@ -9,81 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fhir_adapter.errors import DiskError, FhirAdapterError, LockedError, StoreError
+from fhir_adapter.store.migration import migrate
+from fhir_adapter.store.tables import SCHEMA_VERSION, TABLES, statements
 
 APPLICATION_ID = 0x46484952  # "FHIR"
-SCHEMA_VERSION = 1
 _BUSY_SECONDS = 30.0
+# To look through every page takes about a second a gigabyte. That is done where it costs nothing to speak of, and
+# after an accident; every body is held against its hash when it is read, whatever the size.
+_ALWAYS_CHECKED_BYTES = 64 * 1024 * 1024
 
-_TABLES = """
-CREATE TABLE property (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
-CREATE TABLE run (
-    run INTEGER PRIMARY KEY,
-    started_at TEXT NOT NULL,
-    finished INTEGER NOT NULL DEFAULT 0,
-    complete INTEGER NOT NULL DEFAULT 0,
-    content_hash TEXT NOT NULL DEFAULT '',
-    changed_at TEXT NOT NULL DEFAULT ''
-) STRICT;
-
-CREATE TABLE stream (
-    run INTEGER NOT NULL REFERENCES run,
-    stream TEXT NOT NULL,
-    announced INTEGER,
-    received INTEGER NOT NULL DEFAULT 0,
-    stored INTEGER NOT NULL DEFAULT 0,
-    duplicate INTEGER NOT NULL DEFAULT 0,
-    quarantined INTEGER NOT NULL DEFAULT 0,
-    deleted INTEGER NOT NULL DEFAULT 0,
-    swept INTEGER NOT NULL DEFAULT 0,
-    conflicts INTEGER NOT NULL DEFAULT 0,
-    complete INTEGER NOT NULL DEFAULT 0,
-    unverified INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT '',
-    cursor TEXT,
-    PRIMARY KEY (run, stream)
-) STRICT, WITHOUT ROWID;
-
--- Every version ever received. `content` is the hash of what it says, whatever its meta.
-CREATE TABLE version (
-    seq INTEGER PRIMARY KEY,
-    type TEXT NOT NULL,
-    id TEXT NOT NULL,
-    version TEXT NOT NULL,
-    content TEXT NOT NULL,
-    last_updated TEXT NOT NULL,
-    person TEXT NOT NULL,
-    first_run INTEGER NOT NULL,
-    last_run INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    body BLOB NOT NULL,
-    UNIQUE (type, id, version, content)
-) STRICT;
-
--- The newest version of each resource. `deleted_run` is the run that found it gone.
-CREATE TABLE resource (
-    type TEXT NOT NULL,
-    id TEXT NOT NULL,
-    seq INTEGER NOT NULL REFERENCES version,
-    person TEXT NOT NULL,
-    content TEXT NOT NULL,
-    deleted_run INTEGER,
-    PRIMARY KEY (type, id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX resource_of_person ON resource (person, type, id);
-
-CREATE TABLE quarantine (
-    stream TEXT NOT NULL,
-    type TEXT NOT NULL,
-    id TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    run INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    UNIQUE (stream, type, id, sha256)
-) STRICT;
-CREATE INDEX quarantine_of_resource ON quarantine (type, id);
-"""
+class Altered(Exception):
+    """Bytes in the store are not those that were put there."""
 
 
 def open_database(path: Path, source: str | None) -> sqlite3.Connection:
@@ -92,14 +29,35 @@ def open_database(path: Path, source: str | None) -> sqlite3.Connection:
     None stands for whatever source the store has; nothing is made then.
     """
     _prepare_file(path)
+    with _connected(path, str(path)) as database:
+        _open(database, path, source)
+    return database
+
+
+def watch_database(path: Path) -> sqlite3.Connection:
+    """Open a store only to look at it, also while another process is at work; nothing is written."""
+    with _connected(path, f"{path.absolute().as_uri()}?mode=ro") as database:
+        _check_kind(database, path)
+        if _number(database, "PRAGMA user_version") < SCHEMA_VERSION:
+            raise StoreError(
+                f"The landing store {path} was written by an older version of this software.",
+                "Run `fhir-adapter fetch` once: it brings the store up to date.",
+            )
+    return database
+
+
+@contextmanager
+def _connected(path: Path, name: str) -> Iterator[sqlite3.Connection]:
+    """A connection that stays open unless the block fails."""
     with translated(path):
-        database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        database = sqlite3.connect(
+            name, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=name.startswith("file:")
+        )
         try:
-            _open(database, path, source)
+            yield database
         except BaseException:
             database.close()
             raise
-    return database
 
 
 def _prepare_file(path: Path) -> None:
@@ -115,18 +73,29 @@ def _prepare_file(path: Path) -> None:
 
 def _open(database: sqlite3.Connection, path: Path, source: str | None) -> None:
     """Nothing is changed in a file before it is known to be ours."""
+    doubtful = _is_small_or_was_left_open(path)
     if source is not None:
         _create_if_empty(database, source)
-    _check(database, path, source)
+    _check_kind(database, path)
+    if doubtful and database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise _damaged(path)
+    _check_source(database, path, source)
     path.chmod(0o600)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
+    migrate(database)
+
+
+def _is_small_or_was_left_open(path: Path) -> bool:
+    """Whoever closes a store leaves no write-ahead log with anything in it."""
+    log = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size <= _ALWAYS_CHECKED_BYTES or (log.exists() and log.stat().st_size > 0)
 
 
 def _create_if_empty(database: sqlite3.Connection, source: str) -> None:
     database.execute("BEGIN IMMEDIATE")
     if not _number(database, "SELECT count(*) FROM sqlite_schema"):
-        for statement in _TABLES.split(";"):
+        for statement in statements(TABLES):
             database.execute(statement)
         database.execute("INSERT INTO property VALUES ('source', ?)", (source,))
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -134,7 +103,7 @@ def _create_if_empty(database: sqlite3.Connection, source: str) -> None:
     database.execute("COMMIT")
 
 
-def _check(database: sqlite3.Connection, path: Path, source: str | None) -> None:
+def _check_kind(database: sqlite3.Connection, path: Path) -> None:
     if _number(database, "PRAGMA application_id") != APPLICATION_ID:
         raise StoreError(
             f"{path} is a database of something else, not a landing store.", "Choose another output folder."
@@ -144,8 +113,13 @@ def _check(database: sqlite3.Connection, path: Path, source: str | None) -> None
             f"The landing store {path} was written by a newer version of this software.",
             "Update fhir-adapter, or choose another output folder.",
         )
-    if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise _damaged(path)
+    if path.stat().st_size < _number(database, "PRAGMA page_count") * _number(database, "PRAGMA page_size"):
+        log = path.with_name(f"{path.name}-wal")
+        if not (log.exists() and log.stat().st_size > 0):
+            raise _damaged(path)
+
+
+def _check_source(database: sqlite3.Connection, path: Path, source: str | None) -> None:
     stored = database.execute("SELECT value FROM property WHERE name = 'source'").fetchone()
     if stored is None or source not in (None, stored[0]):
         raise StoreError(
@@ -170,6 +144,8 @@ def translated(path: Path) -> Iterator[None]:
     """What SQLite finds wrong with the file or the disk, in our words; anything else is a bug."""
     try:
         yield
+    except Altered:
+        raise _damaged(path) from None
     except sqlite3.Error as error:
         known = _translation(getattr(error, "sqlite_errorcode", 0) & 0xFF, path)
         if known is None:

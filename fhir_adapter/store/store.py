@@ -7,29 +7,27 @@ known by type and id within one source. All methods may be called from any threa
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
 from fhir_adapter.errors import StoreError
+from fhir_adapter.fhir.deletion import Deletion
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.store import reading, writing
-from fhir_adapter.store.ledger import StreamLedger
-from fhir_adapter.store.schema import open_database, translated
+from fhir_adapter.store.connection import Connection
+from fhir_adapter.store.reading import NOW
+from fhir_adapter.store.run import Run
+from fhir_adapter.store.schema import open_database, watch_database
+from fhir_adapter.store.view import View
 
-_PAGE = 500
 
-
-class Store:
-    """One SQLite file for one source. Use `open`; close it, or use it in a `with` block."""
+class Store(View):
+    """One SQLite file for one source. Use `open`; close it, or use it in a `with` block. As a `View` it shows now."""
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
-        self._database = database
-        self._path = path
-        self._lock = threading.RLock()
+        super().__init__(Connection(database, path), NOW)
 
     @classmethod
     def open(cls, path: Path, source: str) -> Self:
@@ -43,19 +41,18 @@ class Store:
     @classmethod
     def reopen(cls, path: Path) -> Self:
         """Open the store that an earlier fetch has left, whatever its source; `StoreError` when there is none."""
-        if not path.exists():
-            raise StoreError(f"There is no landing store at {path}.", "Run `fhir-adapter fetch` first.")
+        _require(path)
         return cls(open_database(path, None), path)
 
-    @property
-    def source(self) -> str:
-        """The source whose resources these are."""
-        with self._reading() as database:
-            return reading.source(database)
+    @classmethod
+    def watch(cls, path: Path) -> Self:
+        """Look at the store while a run may be working on it: nothing is checked, locked or written."""
+        _require(path)
+        return cls(watch_database(path), path)
 
     def close(self) -> None:
-        with self._lock:
-            self._database.close()
+        """Close the file; a transaction of another thread is waited for."""
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +63,8 @@ class Store:
     # Runs
 
     def begin_run(self, started_at: str) -> int:
-        """Open a run; `started_at` is an instant. Returns its number."""
-        with self._transaction() as database:
+        """Open a run; `started_at` is an instant. Returns its number. Earlier runs take nothing from now on."""
+        with self._connection.transaction() as database:
             return writing.begin_run(database, started_at)
 
     def finish_stream(
@@ -81,33 +78,40 @@ class Store:
         unverified: bool = False,
     ) -> None:
         """Close the account of one stream: how many were announced, and whether all of it came."""
-        with self._transaction() as database:
+        with self._connection.transaction() as database:
+            writing.require_open(database, run)
             writing.finish_stream(database, run, stream, announced, complete, reason, unverified)
 
     def finish_run(self, run: int, *, complete: bool) -> None:
-        """Close a run, and note since when the content has been what it is now."""
-        with self._transaction() as database:
-            content_hash = reading.content_hash(database)
-            changed_at = reading.changed_at(database, content_hash, run)
-            writing.finish_run(database, run, complete, content_hash, changed_at)
+        """Close a run, and note since when the content has been what it is now. It takes nothing from now on."""
+        with self._connection.transaction() as database:
+            writing.require_open(database, run)
+            writing.finish_run(database, run, complete, reading.changed_at(database, NOW, unfinished=run))
+
+    def runs(self) -> list[Run]:
+        """Every run, the first one first."""
+        with self._connection.reading() as database:
+            return reading.runs(database)
 
     def last_run(self) -> int | None:
-        with self._reading() as database:
+        """The number of the newest run, however it ended."""
+        with self._connection.reading() as database:
             return reading.last_run(database)
 
     def last_complete_run(self) -> int | None:
-        with self._reading() as database:
+        """The number of the newest run that ended and missed nothing."""
+        with self._connection.reading() as database:
             return reading.last_complete_run(database)
 
-    def ledger(self, run: int) -> list[StreamLedger]:
-        """The accounts of a run, ordered by stream."""
-        with self._reading() as database:
-            return reading.ledger(database, run)
+    def last_good(self, stream: str) -> Run | None:
+        """The newest run in which all of this stream came and its account balances."""
+        with self._connection.reading() as database:
+            return reading.last_good(database, stream)
 
-    def cursor(self, stream: str) -> str | None:
-        """The cursor stored with the newest rows of this stream."""
-        with self._reading() as database:
-            return reading.cursor(database, stream)
+    def as_of(self, run: int) -> View:
+        """What was known after a run; `StoreError` when there is no such run."""
+        with self._connection.reading() as database:
+            return View(self._connection, reading.moment_after(database, run))
 
     # Landing
 
@@ -118,82 +122,92 @@ class Store:
         records: Sequence[Record],
         quarantined: Sequence[Quarantined],
         *,
-        cursor: str | None = None,
-        deleted: Sequence[tuple[str, str]] = (),
+        deleted: Sequence[Deletion] = (),
+        cursor: tuple[str, str] | None = None,
     ) -> None:
         """Store what one page or file part brought, in one transaction with its ledger and its cursor.
 
-        `deleted` are deletions reported by the stream itself, as type and id.
+        `deleted` are deletions that the stream itself reports. `cursor` is a person (empty: everybody) and the instant
+        from which this stream has to be asked for again; give it with the last page of what it stands for.
         """
-        with self._transaction() as database:
-            writing.land(database, run, stream, records, quarantined, deleted, cursor)
+        with self._connection.transaction() as database:
+            writing.require_open(database, run)
+            writing.land(database, run, stream, records, quarantined, deleted)
+            if cursor:
+                writing.write_cursor(database, stream, *cursor)
 
-    def sweep(self, run: int, type: str, seen_ids: Collection[str]) -> int:
-        """Mark as deleted what a complete fetch of a whole type did not show; returns how many.
+    def known(self, records: Sequence[Record]) -> frozenset[str]:
+        """The sha256 of those whose very bytes are held already, as the newest or an earlier version."""
+        with self._connection.reading() as database:
+            return frozenset(record.sha256 for record in records if reading.is_known(database, record))
 
-        Nothing is marked unless the stream of that name is complete, or, where no stream has the name of the
-        type, every stream of the run. What came in this run by any way is never marked.
+    def count_missing(self, run: int, type: str, seen_ids: Collection[str] = ()) -> int:
+        """How many resources a sweep would take out."""
+        with self._connection.reading() as database:
+            return len(writing.missing(database, run, type, seen_ids))
+
+    def sweep(self, run: int, type: str, seen_ids: Collection[str] = ()) -> int:
+        """Take out what a complete fetch of a whole type did not show; returns how many.
+
+        What came in this run by any way counts as seen, even an older version or one that was set aside. Nothing is
+        taken out unless the stream of that name is complete, or, where no stream has the name of the type, every
+        stream of the run.
         """
-        with self._transaction() as database:
+        with self._connection.transaction() as database:
+            writing.require_open(database, run)
             return writing.sweep(database, run, type, seen_ids)
 
-    # Content
+    def withdraw(self, run: int, people: Collection[str]) -> int:
+        """Take out everything about people who no longer belong here, and their cursors; returns how many resources.
 
-    def content_hash(self) -> str:
-        """SHA-256 over what all current resources say, whatever their meta."""
-        with self._reading() as database:
-            return reading.content_hash(database)
+        Who joins again is shown again as soon as their resources are landed.
+        """
+        with self._connection.transaction() as database:
+            writing.require_open(database, run)
+            return writing.withdraw(database, run, people)
 
-    def changed_at(self) -> str:
-        """When the run began that made the content what it is now; empty before the first run."""
-        with self._reading() as database:
-            return reading.changed_at(database, reading.content_hash(database), None)
+    def dismiss(self, quarantined: Quarantined) -> None:
+        """Close the question that something set aside has left open."""
+        with self._connection.transaction() as database:
+            writing.dismiss(database, quarantined)
 
-    def current(self) -> Iterator[Record]:
-        """The newest version of every resource that is not deleted, by type and id."""
-        return self._records("", ())
+    def quarantine_counts(self) -> list[tuple[str, str, str, int]]:
+        """How many things are set aside, by stream, type and reason."""
+        with self._connection.reading() as database:
+            return reading.quarantine_counts(database)
 
-    def person_keys(self) -> list[str]:
-        """Logical ids of every Patient that a current resource is about, sorted."""
-        with self._reading() as database:
-            return reading.person_keys(database)
+    # What the next run has to know
 
-    def of_person(self, key: str) -> list[Record]:
-        """Everything current about one person, the Patient included, by type and id."""
-        return list(self._records("AND resource.person = ?", (key,)))
+    def cursor(self, stream: str, person: str = "") -> str | None:
+        """The instant from which a stream has to be asked for again; None: from the beginning."""
+        return self.cursors(stream).get(person)
 
-    def shared(self) -> Iterator[Record]:
-        """Current resources that are about nobody in particular, by type and id."""
-        return self._records("AND resource.person = ''", ())
+    def cursors(self, stream: str) -> dict[str, str]:
+        """The instants of a stream by person; the empty one is everybody."""
+        with self._connection.reading() as database:
+            return reading.cursors(database, stream)
 
-    def quarantine(self) -> list[Quarantined]:
-        """What is set aside, by stream, type, id and hash."""
-        with self._reading() as database:
-            return reading.quarantine(database)
+    def forget_cursors(self, stream: str | None = None) -> None:
+        """Let a stream (None: every stream) be asked for from the beginning."""
+        with self._connection.transaction() as database:
+            writing.forget_cursors(database, stream)
 
-    def _records(self, condition: str, values: tuple[str, ...]) -> Iterator[Record]:
-        """Page by page, so that memory stays small and a long reader does not hold the store."""
-        after = ("", "")
-        while True:
-            with self._reading() as database:
-                page = reading.records(database, condition, values, after, _PAGE)
-            yield from page
-            if len(page) < _PAGE:
-                return
-            after = (page[-1].type, page[-1].id)
+    def remember(self, name: str, value: str) -> None:
+        """Keep a small fact; it is on the disk when this returns."""
+        with self._connection.transaction() as database:
+            writing.remember(database, name, value)
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self._path):
-            yield self._database
+    def recall(self, name: str) -> str | None:
+        """A fact that was remembered and not forgotten."""
+        with self._connection.reading() as database:
+            return reading.recall(database, name)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self._path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            finally:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
+    def forget(self, name: str) -> None:
+        """Forget a fact, if it is there."""
+        with self._connection.transaction() as database:
+            writing.forget(database, name)
+
+
+def _require(path: Path) -> None:
+    if not path.exists():
+        raise StoreError(f"There is no landing store at {path}.", "Run `fhir-adapter fetch` first.")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from store_records import bad, record
 
+from fhir_adapter.fhir.deletion import Deletion
 from fhir_adapter.store import Store
 from fhir_adapter.store.schema import open_database
 
@@ -75,8 +76,8 @@ def second_run(store: Store) -> None:
         "Observation",
         [record("Observation/a", "changed", version="2"), record("Observation/b"), record("Observation/new")],
         [bad("Observation/bad")],
-        cursor="page-2",
-        deleted=[("Observation", "c")],
+        cursor=("", "2026-01-02T00:00:00Z"),
+        deleted=[Deletion("Observation", "c")],
     )
     store.finish_stream(run, "Observation", announced=5, complete=True)
     store.sweep(run, "Observation", ["a", "b", "new"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
 from fhir_adapter.fhir.record import Record, read_record
@@ -38,3 +39,8 @@ def fetched(store: Store, *records: Record, stream: str = "Observation", at: str
     store.finish_stream(run, stream, announced=len(records), complete=True)
     store.finish_run(run, complete=True)
     return run
+
+
+def database_of(store: Store) -> sqlite3.Connection:
+    """The connection under a store, to make it fail or to look behind it."""
+    return store._connection._database

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from store_records import bad, fetched, record, says
 
+from fhir_adapter.fhir.deletion import Deletion
 from fhir_adapter.fhir.record import Record, read_record
 from fhir_adapter.store import Store
 
@@ -293,7 +294,7 @@ def test_where_a_type_comes_in_several_files_all_of_them_must_be_complete(store:
 def test_deletions_that_a_stream_reports_are_counted_and_done(store: Store) -> None:
     fetched(store, record("Observation/a"), record("Observation/b"))
     run = store.begin_run(DAY[1])
-    store.land(run, "Observation", [], [], deleted=[("Observation", "a"), ("Observation", "unknown")])
+    store.land(run, "Observation", [], [], deleted=[Deletion("Observation", "a"), Deletion("Observation", "unknown")])
 
     [account] = store.ledger(run)
     assert (account.received, account.deleted, account.balances) == (2, 2, True)
@@ -330,14 +331,28 @@ def test_runs_are_numbered_and_the_last_complete_one_is_known(store: Store) -> N
     assert second == first + 1
 
 
-def test_a_cursor_is_kept_with_the_rows_it_came_with(store: Store) -> None:
+def test_a_cursor_is_kept_with_the_rows_it_came_with_for_each_stream_and_person(store: Store) -> None:
     run = store.begin_run(DAY[0])
     assert store.cursor("Observation") is None
-    store.land(run, "Observation", [record(O1)], [], cursor="page-2")
+    store.land(run, "Observation", [record(O1)], [], cursor=("", DAY[0]))
     store.land(run, "Observation", [], [])
-    store.land(run, "Patient", [], [], cursor="other")
+    store.land(run, "Observation", [], [], cursor=("p", DAY[1]))
+    store.land(run, "Patient", [], [], cursor=("", DAY[2]))
+    store.land(run, "Patient", [], [], cursor=("", DAY[3]))
 
-    assert store.cursor("Observation") == "page-2"
+    assert store.cursor("Observation") == DAY[0]
+    assert store.cursors("Observation") == {"": DAY[0], "p": DAY[1]}
+    assert store.cursors("Patient") == {"": DAY[3]}
+
+
+def test_cursors_are_forgotten_for_one_stream_or_for_all(store: Store) -> None:
+    run = store.begin_run(DAY[0])
+    for stream in ("Observation", "Patient", "Procedure"):
+        store.land(run, stream, [], [], cursor=("", DAY[0]))
+    store.forget_cursors("Patient")
+    assert (store.cursor("Observation"), store.cursor("Patient")) == (DAY[0], None)
+    store.forget_cursors()
+    assert (store.cursor("Observation"), store.cursor("Procedure")) == (None, None)
 
 
 def test_reading_everything_goes_on_while_more_is_landed(store: Store) -> None:

@@ -23,6 +23,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "store" / "landing.sqlite"
     with Store.open(path, SOURCE) as store:
         fetched(store, *(record(f"Observation/{id}", version="1") for id in "abcd"))
+        store.begin_run("2026-01-02T00:00:00Z")
     return path
 
 
@@ -36,7 +37,7 @@ def picture(path: Path) -> Picture:
             store.content_hash(),
             store.changed_at(),
             [store.ledger(run) for run in runs],
-            store.cursor("Observation"),
+            store.cursors("Observation"),
         )
 
 
@@ -59,7 +60,7 @@ def test_a_landing_that_breaks_at_any_statement_leaves_what_was_there_before(pat
         store, _ = breaking_store(copy_of(path, f"at-{at}"), at, raise_broken)
         with store:
             try:
-                store.land(1, "Observation", [record("Observation/a", "new", version="2")], [bad("Observation/z")])
+                store.land(2, "Observation", [record("Observation/a", "new", version="2")], [bad("Observation/z")])
             except Broken:
                 broken += 1
             else:
@@ -73,13 +74,13 @@ def test_after_an_accident_the_same_store_goes_on_working(path: Path) -> None:
     undisturbed = copy_of(path, "undisturbed")
     page = [record("Observation/a", "new", version="2")]
     with Store.open(undisturbed, SOURCE) as store:
-        store.land(1, "Observation", page, [])
+        store.land(2, "Observation", page, [])
 
     store, _ = breaking_store(path, 5, raise_broken)
     with store:
         with pytest.raises(Broken):
-            store.land(1, "Observation", page, [])
-        store.land(1, "Observation", page, [])
+            store.land(2, "Observation", page, [])
+        store.land(2, "Observation", page, [])
     assert picture(path) == picture(undisturbed)
 
 
@@ -105,7 +106,7 @@ def test_a_store_that_was_killed_while_it_was_made_is_made_anew(tmp_path: Path) 
     path = tmp_path / "landing.sqlite"
     script = (
         "import os, sys; from pathlib import Path; from fhir_adapter.store import schema\n"
-        "schema._TABLES += ';SELECT die()'\n"
+        "schema.TABLES += ';SELECT die()'\n"
         "connect = schema.sqlite3.connect\n"
         "def connected(*a, **k):\n"
         "    database = connect(*a, **k)\n"

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from store_records import fetched, record, says
+from store_records import database_of, fetched, record, says
 
 from fhir_adapter.errors import DiskError, LockedError, StoreError
 from fhir_adapter.store import Store
@@ -55,9 +55,9 @@ def test_what_was_stored_is_there_when_it_is_opened_again(tmp_path: Path) -> Non
 
 
 def test_commits_reach_the_disk_before_they_are_believed(store: Store) -> None:
-    assert store._database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-    assert store._database.execute("PRAGMA synchronous").fetchone()[0] == 2
-    tables = store._database.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'")
+    assert database_of(store).execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert database_of(store).execute("PRAGMA synchronous").fetchone()[0] == 2
+    tables = database_of(store).execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'")
     assert all(strict for name, strict in tables if not name.startswith("sqlite_"))
 
 
@@ -158,8 +158,8 @@ def test_a_place_that_cannot_hold_a_file_is_a_disk_error(tmp_path: Path, place: 
 def test_a_full_disk_is_a_disk_error_and_takes_nothing_half(store: Store) -> None:
     fetched(store, record("Patient/p"))
     before = (says(store), store.content_hash())
-    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
-    store._database.execute(f"PRAGMA max_page_count = {pages + 2}")
+    pages = database_of(store).execute("PRAGMA page_count").fetchone()[0]
+    database_of(store).execute(f"PRAGMA max_page_count = {pages + 2}")
 
     run = store.begin_run("2026-01-02T00:00:00Z")
     with pytest.raises(DiskError, match="no space"):
@@ -167,13 +167,13 @@ def test_a_full_disk_is_a_disk_error_and_takes_nothing_half(store: Store) -> Non
     assert (says(store), store.content_hash()) == before
     assert store.ledger(run) == []
 
-    store._database.execute("PRAGMA max_page_count = 1000000")
+    database_of(store).execute("PRAGMA max_page_count = 1000000")
     store.land(run, "Patient", [record(f"Patient/p{n}", "x" * 2000) for n in range(50)], [])
     assert len(says(store)) == 51
 
 
 def test_a_store_that_another_process_is_writing_is_locked(store: Store, tmp_path: Path) -> None:
-    store._database.execute("PRAGMA busy_timeout = 20")
+    database_of(store).execute("PRAGMA busy_timeout = 20")
     with sqlite3.connect(tmp_path / "store" / "landing.sqlite", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LockedError) as refused:
@@ -184,9 +184,10 @@ def test_a_store_that_another_process_is_writing_is_locked(store: Store, tmp_pat
 
 
 def test_no_error_speaks_of_a_patient(store: Store) -> None:
-    store._database.execute("PRAGMA max_page_count = 1")
+    run = store.begin_run("2026-01-02T00:00:00Z")
+    database_of(store).execute("PRAGMA max_page_count = 1")
     with pytest.raises(DiskError) as refused:
-        store.land(1, "Patient", [record(f"Patient/CANARY{n}", "CANARY" * 900) for n in range(50)], [])
+        store.land(run, "Patient", [record(f"Patient/CANARY{n}", "CANARY" * 900) for n in range(50)], [])
     error: BaseException | None = refused.value
     while error:
         assert "CANARY" not in repr(error)

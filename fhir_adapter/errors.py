@@ -109,3 +109,14 @@ class DiskError(FhirAdapterError):
     """The output folder is full or cannot be written."""
 
     exit_code = 7
+
+
+def exit_code_of(problem: BaseException) -> int:
+    """The documented exit code with which a command ends that this has stopped; 1 for a bug."""
+    if isinstance(problem, FhirAdapterError):
+        return problem.exit_code
+    if isinstance(problem, KeyboardInterrupt):
+        return 130
+    if isinstance(problem, SystemExit):
+        return problem.code if isinstance(problem.code, int) else int(problem.code is not None)
+    return 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import signal
 import sys
@@ -12,7 +14,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from fhir_adapter import __version__
-from fhir_adapter.errors import FhirAdapterError
+from fhir_adapter.errors import FhirAdapterError, exit_code_of
+from fhir_adapter.unattended.logs import in_json, start_logs, tell
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 authentication or authorisation, 4 server not ready (what "
@@ -35,34 +38,49 @@ def main() -> NoReturn:
     """Run a command; every error ends in a sentence, a hint and a documented exit code."""
     os.umask(0o077)
     signal.signal(signal.SIGTERM, _terminate)
+    start_logs("text", logging.WARNING)
+    _write_what_a_terminal_can_show()
     try:
         app(standalone_mode=True)
     except FhirAdapterError as problem:
-        _complain(problem)
+        hint = f"\n  {problem.hint}" if problem.hint else ""
+        _last_words("failed", f"fhir-adapter: {problem.message}{hint}", problem)
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupted:
+        _last_words("interrupted", "interrupted", interrupted)
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as bug:  # the message of an unexpected exception may hold a patient's data, so it stays unsaid
-        print("".join(traceback.format_tb(bug.__traceback__)), file=sys.stderr, end="")
-        print(f"{type(bug).__name__}: this is a bug in fhir-adapter; the lines above say where", file=sys.stderr)
+        where = "".join(traceback.format_tb(bug.__traceback__))
+        _last_words(
+            "bug", f"{where}{type(bug).__name__}: this is a bug in fhir-adapter; the lines above say where", bug
+        )
         sys.exit(1)
     sys.exit(0)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    print("terminated", file=sys.stderr)
-    sys.exit(143)
+    end = SystemExit(143)
+    _last_words("terminated", "terminated", end)
+    raise end
 
 
-def _complain(problem: FhirAdapterError) -> None:
-    print(f"fhir-adapter: {problem.message}", file=sys.stderr)
-    if problem.hint:
-        print(f"  {problem.hint}", file=sys.stderr)
+def _last_words(event: str, text: str, problem: BaseException) -> None:
+    """Say on standard error why the command ends, in the form in which everything else is said there."""
+    if in_json():
+        tell(event, text, logging.ERROR, kind=type(problem).__name__, exit_code=exit_code_of(problem))
+    else:
+        print(text, file=sys.stderr)
+
+
+def _write_what_a_terminal_can_show() -> None:
+    """A letter that the encoding of the terminal lacks is written as its number; nothing ends because of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _version(wanted: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fhir_adapter.errors import UsageError
+from fhir_adapter.unattended.logs import start_logs
 
 if TYPE_CHECKING:
     from fhir_adapter.settings import Settings
@@ -32,6 +34,25 @@ Publish = Annotated[bool | None, typer.Option("--publish/--no-publish", help="Wr
 PublishTo = Annotated[str | None, typer.Option(help="Another FHIR server to write the MeasureReports to.")]
 
 
+def _complain_in(format: str | None) -> str | None:
+    """What is wrong with the settings themselves is also told in the format that is asked for."""
+    if format == "json":
+        start_logs("json", logging.WARNING)
+    return format
+
+
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="text|json",
+        callback=_complain_in,
+        help="What goes to standard error: text, or one JSON object a line.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also what is asked again, and how long it took.")]
+
+
 def settings_from(config: Path | None, need_source: bool, flags: dict[str, Any]) -> Settings:
     from fhir_adapter.settings import read_settings
 
@@ -48,5 +69,5 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def given(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The flags of a command from its local names; asked for before a command imports anything."""
-    return {name: value for name, value in arguments.items() if name != "config"}
+    """The flags of a command that are settings, from its local names; asked for before a command imports anything."""
+    return {name: value for name, value in arguments.items() if name not in ("config", "quiet", "verbose")}

@@ -20,14 +20,29 @@ if TYPE_CHECKING:
 class Lines(Progress):
     """Progress as lines on standard error."""
 
+    def __init__(self) -> None:
+        self._waiting = ("", -1)
+
     def __call__(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(plain(text), file=sys.stderr, flush=True)
 
     def stream(self, stream: str, received: int, announced: int | None, state: State = "running") -> None:
         if state == "complete":
             self(f"{stream}: {received} received")
         elif state == "incomplete":
             self(f"{stream}: incomplete")
+
+    def waiting(self, what: str, share: float | None = None) -> None:
+        """A line for every tenth that is done, not for every time the server is asked."""
+        tenths = -1 if share is None else int(10 * share)
+        if (what, tenths) != self._waiting:
+            self._waiting = what, tenths
+            self(f"waiting: {what}" + (f", {10 * tenths} % done" if tenths >= 0 else ""))
+
+
+def plain(text: str) -> str:
+    """Text without anything that a terminal would obey: a file may be named as it likes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 say = Lines()

@@ -9,18 +9,22 @@ from fhir_adapter.cli.app import app
 from fhir_adapter.cli.options import (
     Config,
     Folder,
+    LogFormat,
     Out,
     PageSize,
     Patients,
     Publish,
     PublishTo,
+    Quiet,
     Server,
     SetParameter,
     Study,
+    Verbose,
     given,
     settings_from,
 )
-from fhir_adapter.cli.screen import now, print_ledger, print_results, say
+from fhir_adapter.cli.screen import now, print_ledger, print_results
+from fhir_adapter.cli.telling import telling
 
 if TYPE_CHECKING:
     from fhir_adapter.pipeline import Stage
@@ -38,12 +42,19 @@ def run(
     page_size: PageSize = None,
     publish: Publish = None,
     publish_to: PublishTo = None,
+    log_format: LogFormat = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Fetch, build, analyse, report and publish, in this order."""
     settings = settings_from(config, True, given(locals()))
     from fhir_adapter.pipeline import run as run_all
+    from fhir_adapter.unattended.watch import watched
 
-    print_results(settings, run_all(settings, now(), say))
+    started_at = now()
+    with telling(settings.log_format, quiet, verbose) as say, watched("run", settings, started_at):
+        results = run_all(settings, started_at, say)
+    print_results(settings, results)
 
 
 @app.command()
@@ -54,12 +65,18 @@ def fetch(
     out: Out = None,
     patients: Patients = None,
     page_size: PageSize = None,
+    log_format: LogFormat = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Bring the landing store up to date with the server or folder."""
     settings = settings_from(config, True, given(locals()))
     from fhir_adapter.pipeline import fetch_only
+    from fhir_adapter.unattended.watch import watched
 
-    fetched = fetch_only(settings, now(), say)
+    started_at = now()
+    with telling(settings.log_format, quiet, verbose) as say, watched("fetch", settings, started_at):
+        fetched = fetch_only(settings, started_at, say)
     print_ledger(fetched.ledger)
 
 
@@ -67,7 +84,9 @@ def _stage(last: Stage, config: Path | None, flags: dict[str, Any]) -> None:
     from fhir_adapter.pipeline import continue_from_store
 
     settings = settings_from(config, False, flags)
-    print_results(settings, continue_from_store(settings, now(), last, say))
+    with telling(settings.log_format) as say:
+        results = continue_from_store(settings, now(), last, say)
+    print_results(settings, results)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _NAMES = """
 Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent
 Basic Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam
@@ -30,3 +32,9 @@ Task TerminologyCapabilities TestReport TestScript ValueSet VerificationResult V
 """
 
 R4_TYPES: tuple[str, ...] = tuple(_NAMES.split())
+
+
+def kind_of(stream: str) -> str:
+    """The resource type that a stream is named after; `file` when it is named after something else, perhaps a person."""
+    first = re.split(r"[^A-Za-z]", stream.rpartition("/")[2], maxsplit=1)[0]
+    return first if first in R4_TYPES else "file"

@@ -1,7 +1,7 @@
 """Structured logs on standard error: events with counts, kinds and seconds; never anything about a person.
 
 An event is a log record with an `event` and `facts`. As text it is a line, as JSON one object a line. What other
-libraries log may quote anything, so only the library and the level of it are shown.
+libraries log may quote anything, so only their name and the level are shown.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import json
 import logging
 import secrets
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 Format = Literal["text", "json"]
-Fact = str | int | float | bool | None | dict[str, dict[str, int | bool]]
 
 _OURS = "fhir_adapter"
+_WITHHELD = "a message of another library, withheld because it may quote records"
 _log = logging.getLogger(__name__)
 
 
-def tell(event: str, level: int = logging.INFO, **facts: Fact) -> None:
-    """Log an event: its name, and facts without anything about a person."""
-    _log.log(level, event, extra={"event": event, "facts": facts})
+def tell(event: str, text: str = "", level: int = logging.INFO, **facts: object) -> None:
+    """Log an event: its name, a sentence for people, and facts; nothing of it about a person."""
+    _log.log(level, text or event, extra={"event": event, "facts": facts})
 
 
 def start_logs(format: Format, level: int) -> None:
@@ -42,6 +43,24 @@ def in_json() -> bool:
     return any(isinstance(one, _ToStandardError) and isinstance(one.formatter, _Json) for one in handlers)
 
 
+class Retries(logging.Handler):
+    """Counts the waits before something was asked again, while it is used in a `with` block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += getattr(record, "event", "") == "retry"
+
+    def __enter__(self) -> Retries:
+        logging.getLogger(_OURS).addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(_OURS).removeHandler(self)
+
+
 class _ToStandardError(logging.StreamHandler[TextIO]):
     """Writes to what standard error is at the moment: bars on a terminal put themselves in its place."""
 
@@ -54,17 +73,17 @@ class _ToStandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """The usual complaint would quote the arguments."""
+        """Say nothing: the usual complaint quotes the arguments."""
 
 
 class _Text(logging.Formatter):
-    """`event key=value ...`; a message of ours as it is."""
+    """A sentence, or the name of the event with its facts."""
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = _facts(record)
-        told = facts.pop("text", None) or facts.pop("event")
-        named = " ".join(f"{name}={value}" for name, value in facts.items() if name != "event")
-        return f"{record.levelname.lower()}: {told} {named}".rstrip()
+        told = _told(record)
+        event, text = told.pop("event"), told.pop("text", "")
+        facts = " ".join(f"{name}={value}" for name, value in told.items())
+        return f"{record.levelname.lower()}: {text or f'{event} {facts}'}".rstrip()
 
 
 class _Json(logging.Formatter):
@@ -76,13 +95,13 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return json.dumps({"at": at, "level": record.levelname.lower(), "run": self._run, **_facts(record)})
+        return json.dumps({"at": at, "level": record.levelname.lower(), "run": self._run, **_told(record)})
 
 
-def _facts(record: logging.LogRecord) -> dict[str, Fact]:
-    """What may be said about a log record."""
-    if not (record.name == _OURS or record.name.startswith(f"{_OURS}.")):
-        return {"event": "library", "library": record.name.partition(".")[0], "text": "a message, withheld"}
-    event = getattr(record, "event", "message")
-    facts: dict[str, Fact] = getattr(record, "facts", None) or {"text": record.getMessage()}
-    return {"event": event, **facts}
+def _told(record: logging.LogRecord) -> dict[str, Any]:
+    """What may be said about a log record: its event, the text if there is one, its facts."""
+    if record.name.partition(".")[0] != _OURS:
+        return {"event": "library", "text": _WITHHELD, "library": record.name.partition(".")[0]}
+    facts: Mapping[str, object] = getattr(record, "facts", {})
+    event, text = getattr(record, "event", "message"), record.getMessage()
+    return {"event": event, **({} if text == event else {"text": text}), **facts}

@@ -64,7 +64,7 @@ class Nights:
         # A process that a signal has killed has the code that a shell would show.
         exit_code = 128 - code if code < 0 else code
         level = logging.WARNING if exit_code else logging.INFO
-        tell("night_ended", level, exit_code=exit_code, seconds=round(time.monotonic() - began, 1))
+        tell("night_ended", level=level, exit_code=exit_code, seconds=round(time.monotonic() - began, 1))
 
     def stop(self, signum: int) -> None:
         """Pass a signal on to the run that is going, and wait until it has ended."""
@@ -122,8 +122,8 @@ def _scheduler(
         on_next(due)
 
     def left_out(event: JobEvent) -> None:
-        missed = event.code == events.EVENT_JOB_MISSED
-        tell("night_left_out", logging.WARNING, reason="it is too late" if missed else "the run before is still going")
+        why = "it is too late for it" if event.code == events.EVENT_JOB_MISSED else "the run before is still going"
+        tell("night_left_out", f"a run was left out: {why}", logging.WARNING)
 
     scheduler.add_listener(next_known, events.EVENT_SCHEDULER_STARTED | events.EVENT_JOB_SUBMITTED)
     scheduler.add_listener(left_out, events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import msgspec
 
-_SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
+_SEVERITIES = frozenset({"fatal", "error", "warning", "information", "success"})
 _CODES = frozenset(
     """
     invalid structure required value invariant security login unknown expired forbidden suppressed

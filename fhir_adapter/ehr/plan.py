@@ -1,15 +1,18 @@
-"""From what a server offers to how each resource type is fetched."""
+"""From what a server offers, and what is known about its maker, to how each resource type is fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from fhir_adapter.ehr.capability import Capability, TypeCapability
+from fhir_adapter.ehr.code_search import in_portions
+from fhir_adapter.ehr.vendors import NO_VENDOR, Vendor
 
 How = Literal["search", "codes", "person", "export", "unsupported"]
+Level = Literal["", "system", "group", "patient"]
 
 # What a study loses when a server does not offer a type. Unknown is not the same as none.
 _MEANING = {
@@ -17,6 +20,10 @@ _MEANING = {
     "MedicationAdministration": "Doses can then only come from statements, dispenses and requests.",
     "Medication": "Medicines that are only referenced cannot be named.",
     "Patient": "Without patients nothing can be built.",
+    "Observation": "Laboratory values, responses and grades that are Observations stay unknown.",
+    "Procedure": "Infusions, aphereses and transplants that are Procedures stay unknown.",
+    "Condition": "Diagnoses stay unknown, so nobody can be shown to have the disease of the study.",
+    "Encounter": "Visits do not show that somebody lived, so follow-up may end earlier.",
 }
 _WITHOUT_PERSON = frozenset(
     """
@@ -25,6 +32,33 @@ _WITHOUT_PERSON = frozenset(
     """.split()  # noqa: SIM905
 )
 _INCLUDES = {"MedicationAdministration", "MedicationRequest", "MedicationStatement", "MedicationDispense"}
+# R4's names of the parameters that find a type by its code, and by its time.
+CODE_PARAMS = {
+    "Condition": "code",
+    "MedicationAdministration": "code",
+    "Medication": "code",
+    "Procedure": "code",
+    "Observation": "code",
+    "AdverseEvent": "event",
+}
+_DATE_PARAMS = {
+    "Condition": "recorded-date",
+    "MedicationAdministration": "effective-time",
+    "Procedure": "date",
+    "Observation": "date",
+    "AdverseEvent": "date",
+    "Encounter": "date",
+}
+
+
+class Wishes(msgspec.Struct, frozen=True):
+    """What the site wants: bulk export of a `level` (empty: none), searches by POST, and the types that are to be asked
+    for by code, each with the tokens (`system|code`) that the study reads.
+    """
+
+    level: Level = ""
+    by_post: bool = False
+    codes: Mapping[str, Sequence[str]] = {}
 
 
 class StreamPlan(msgspec.Struct, frozen=True):
@@ -38,8 +72,9 @@ class StreamPlan(msgspec.Struct, frozen=True):
 
     `codes` are values of the parameter `code_param`, each several tokens joined by commas and short enough for an
     address. `since_param` asks for what changed (empty: the server cannot tell, everything is fetched), `date_param`
-    narrows to a time of the event (values are instants with a prefix and a zone). `history`: the server tells what was
-    deleted. `post`: search by POST. `page_size` is the most that the server gives in one page, as far as it is known.
+    narrows to a time of the event (values are instants with a prefix and a zone; a record without a time is not found
+    by it). `history`: the server tells what was deleted. `post`: search by POST. `page_size` is the most that the
+    server gives in one page, as far as it is known.
     """
 
     type: str
@@ -62,33 +97,55 @@ class StreamPlan(msgspec.Struct, frozen=True):
         """The same plan, knowing which people there are."""
         return msgspec.structs.replace(self, people=tuple(people))
 
+    def without_since(self, why: str) -> StreamPlan:
+        """The same plan for a server that cannot be believed when it is asked for what changed."""
+        return msgspec.structs.replace(self, since_param="", reason=f"{self.reason} {why}")
 
-def plan(capability: Capability, types: Sequence[str], people: Sequence[str] = ()) -> list[StreamPlan]:
+
+def plan(
+    capability: Capability,
+    types: Sequence[str],
+    people: Sequence[str] = (),
+    *,
+    vendor: Vendor = NO_VENDOR,
+    wishes: Wishes = Wishes(),  # noqa: B008 - frozen
+) -> list[StreamPlan]:
     """One `StreamPlan` for each of `types`, in order. With `people` (ids) each is asked for separately."""
-    return [_plan_of(type, capability, tuple(people)) for type in types]
+    return [_plan_of(type, capability, tuple(people), vendor, wishes) for type in types]
 
 
-def _plan_of(type: str, capability: Capability, people: tuple[str, ...]) -> StreamPlan:
+def _plan_of(type: str, capability: Capability, people: tuple[str, ...], vendor: Vendor, wishes: Wishes) -> StreamPlan:
     if not capability.types:
         # A statement that lists no type at all says nothing about any of them: ask, and see.
-        param = "" if type in _WITHOUT_PERSON else "subject" if type == "AdverseEvent" else "patient"
+        offered = TypeCapability(search=True)
         reason = f"{type} is searched as a whole, although the server does not list what it offers."
-        return StreamPlan(type, "search", reason, people, "_id" if type == "Patient" else param)
-    offered = capability.types.get(type)
-    if offered is None or not offered.search:
-        return StreamPlan(type, "unsupported", _missing(type, offered))
-    param = person_parameter(type, offered)
-    by_person = bool(people and param)
+        return StreamPlan(type, "search", reason, people, person_parameter(type, offered))
+    listed = capability.of(type)
+    exported = bool(wishes.level) and _is_exported(type, vendor, wishes.level)
+    if listed is None or not (listed.search or exported):
+        return StreamPlan(type, "unsupported", _missing(type, listed))
+    param = person_parameter(type, listed)
+    page_size = vendor.about("page-size", type)
+    by_person = bool(param and (people or vendor.about("person-required", type)))
+    code_param, codes = _narrowed(type, listed, vendor, wishes)
+    how: How = "export" if exported else "person" if by_person else "codes" if codes else "search"
+    since = _since(type, listed, vendor)
     return StreamPlan(
         type,
-        "person" if by_person else "search",
-        f"{type} is searched {'for each patient' if by_person else 'as a whole'}.",
+        how,
+        _reason(type, how, wishes, code_param, codes, incremental=bool(since) or how == "export"),
         people,
         param,
-        _includes(type, offered, by_person or not _is_searchable(capability, "Medication")),
-        "_lastUpdated,_id" if {"_lastUpdated", "_id"} <= offered.search_params else "",
-        since_param="_lastUpdated" if "_lastUpdated" in offered.search_params else "",
-        history=offered.history,
+        _includes(type, listed, by_person or not _is_searchable(capability, "Medication")),
+        "_lastUpdated,_id" if {"_lastUpdated", "_id"} <= listed.search_params else "",
+        trust_total=vendor.about("totals-wrong", type) is None,
+        since_param=since,
+        date_param=_date_parameter(type, listed),
+        history=listed.history,
+        post=wishes.by_post and vendor.about("post-unusable", type) is None,
+        code_param=code_param,
+        codes=codes,
+        page_size=page_size.limit if page_size else None,
     )
 
 
@@ -97,8 +154,13 @@ def _missing(type: str, offered: TypeCapability | None) -> str:
     return f"{type} {how} this server. {_MEANING.get(type, 'What it would have said stays unknown.')}"
 
 
+def _is_exported(type: str, vendor: Vendor, level: Level) -> bool:
+    """Does bulk export bring it? What belongs to nobody is in an export of the whole server only."""
+    return not vendor.about("export-without", type) and (level == "system" or type not in _WITHOUT_PERSON)
+
+
 def _is_searchable(capability: Capability, type: str) -> bool:
-    offered = capability.types.get(type)
+    offered = capability.of(type)
     return offered is not None and offered.search
 
 
@@ -111,9 +173,28 @@ def person_parameter(type: str, offered: TypeCapability) -> str:
     candidates = ("patient", "subject", "individual")
     if declared := [name for name in candidates if name in offered.search_params]:
         return declared[0]
-    if offered.search_params - {"_id", "_lastUpdated"}:
+    if any(not name.startswith("_") for name in offered.search_params):
         return ""
     return "subject" if type == "AdverseEvent" else "patient"
+
+
+def _since(type: str, offered: TypeCapability, vendor: Vendor) -> str:
+    usable = "_lastUpdated" in offered.search_params and vendor.about("no-last-updated", type) is None
+    return "_lastUpdated" if usable else ""
+
+
+def _date_parameter(type: str, offered: TypeCapability) -> str:
+    name = _DATE_PARAMS.get(type, "")
+    return name if name in offered.search_params else ""
+
+
+def _narrowed(type: str, offered: TypeCapability, vendor: Vendor, wishes: Wishes) -> tuple[str, tuple[str, ...]]:
+    """The parameter that every search has to carry, and its values: codes of the study, or what the server wants."""
+    param = CODE_PARAMS.get(type, "")
+    if param and wishes.codes.get(type) and (param in offered.search_params or not offered.search_params):
+        return param, tuple(in_portions(wishes.codes[type]))
+    required = vendor.about("narrowing-required", type)
+    return (required.param, (",".join(required.values),)) if required else ("", ())
 
 
 def _includes(type: str, offered: TypeCapability, needed: bool) -> tuple[tuple[str, str], ...]:
@@ -122,3 +203,27 @@ def _includes(type: str, offered: TypeCapability, needed: bool) -> tuple[tuple[s
     if needed and type in _INCLUDES and offered.search_includes & {name, "*"}:
         return (("_include", name),)
     return ()
+
+
+def _reason(type: str, how: How, wishes: Wishes, param: str, codes: tuple[str, ...], *, incremental: bool) -> str:
+    ways = {
+        "search": "searched as a whole",
+        "person": "searched for each patient",
+        "codes": "searched",
+        "export": f"taken from a bulk export ({wishes.level})",
+    }
+    told = [f"{type} is {ways[how]}"]
+    if codes and how != "export":
+        told.append(f" by {param}{f' in {len(codes)} portions' if len(codes) > 1 else ''}: {_unseen(type, param)}")
+    told.append(".")
+    if not incremental:
+        told.append(" The server cannot be asked what changed, so it is fetched in full each time.")
+    return "".join(told)
+
+
+def _unseen(type: str, param: str) -> str:
+    """What a search that names some values cannot find."""
+    if param != CODE_PARAMS.get(type):
+        return f"records without one of the usual values of {param} are not seen"
+    lost = "records that have only a text, or a code that the study does not know, are not seen"
+    return f"{lost}, nor those that point to a Medication" if type in _INCLUDES else lost

@@ -7,6 +7,7 @@ Keys equal the long flags where a command has one. A flag wins over the environm
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -23,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from fhir_adapter.credentials import SECRETS, AuthSettings
 from fhir_adapter.errors import UsageError
 
 PREFIX = "FHIR_ADAPTER__"
@@ -90,6 +92,8 @@ class Settings(BaseSettings):
     unreadable_lines: Annotated[int, Field(ge=0)] = 0
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()
+    auth: AuthSettings = AuthSettings()
+    publish_auth: AuthSettings = AuthSettings()
     cron: str = "0 2 * * *"
     jitter: Annotated[int, Field(ge=0, le=86_400)] = 0
     log_format: Literal["text", "json"] = "text"
@@ -112,7 +116,22 @@ class _File(TomlConfigSettingsSource):
     """The TOML file; a key may be spelled like its flag, with hyphens."""
 
     def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        return {key.replace("-", "_"): value for key, value in super()._read_file(file_path).items()}
+        content = {key.replace("-", "_"): value for key, value in super()._read_file(file_path).items()}
+        for section in ("auth", "publish_auth"):
+            if isinstance(content.get(section), dict):
+                content[section] = {key.replace("-", "_"): value for key, value in content[section].items()}
+                _refuse_open_secrets(Path(str(file_path)), section, content[section])
+        return content
+
+
+def _refuse_open_secrets(config: Path, section: str, content: Mapping[str, object]) -> None:
+    """A secret may stand in the file of the settings only if nobody else can read that."""
+    secrets = [key for key in SECRETS if content.get(key)]
+    if secrets and config.stat().st_mode & 0o077:
+        raise UsageError(
+            f"{config} holds a secret (`{section}.{secrets[0]}`) and can be read by others, so it is not used",
+            f"chmod 600 {shlex.quote(str(config))}, or name a file of its own with `{secrets[0]}_file`",
+        )
 
 
 def read_settings(config: Path | None, flags: Mapping[str, Any], *, need_source: bool = True) -> Settings:
@@ -169,7 +188,7 @@ def _explained(problem: ValidationError | SettingsError, config: Path | None) ->
         known = _keys(first["loc"][:-1])
         close = get_close_matches(key, known, n=1)
         hint = f"did you mean `{close[0]}`?" if close else "keys: " + ", ".join(known)
-        return UsageError(f"{config}: `{key}` is not a setting", hint)
+        return UsageError(f"{config or 'the environment'}: `{key}` is not a setting", hint)
     return UsageError(f"the setting `{key}` cannot be used: {first['msg']}", _where(key, config))
 
 

@@ -39,18 +39,18 @@ def normalise_base(url: str) -> str:
     return f"{_origin(parts)}{path}"
 
 
-def secure_origin(url: str, what: str, *, like: str) -> str:
-    """The origin of `url`: https, or http on this machine if `like`, an address already in use, is there too.
+def secure_origin(url: str, what: str, named_by: str = "") -> str:
+    """The origin of `url`, with which credentials are safe: https, or http on this machine.
 
-    `UsageError` for anything else; `what` names it.
+    `UsageError` for anything else, and for an address of this machine that a server elsewhere named (`named_by`).
     """
     try:
         parts = _split(url)
     except _Refused as refused:
         raise UsageError(f"The {what} cannot be used: {refused}.") from None
-    host, known = parts.hostname or "", urlsplit(like).hostname or ""
-    if _is_local(host) and not _is_local(known):
-        raise UsageError(f"The {what} leads into this machine or its network, where {known} cannot know its way.")
+    host = parts.hostname or ""
+    if named_by and _is_local(host) and not _is_local(urlsplit(named_by).hostname or ""):
+        raise UsageError(f"The {what} leads into this machine, where a server elsewhere cannot know its way.")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"The {what} uses http, which sends credentials in the clear.", "Use https.")
     return _origin(parts)

@@ -16,6 +16,7 @@ from fhir_adapter import errors
 from fhir_adapter.cli.app import EXIT_CODES as HELP
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.study import Parameters, Roles
+from fhir_adapter.credentials import AuthSettings
 from fhir_adapter.publish import analysis_tables, cohort_tables
 from fhir_adapter.settings import PREFIX, Hooks, Settings
 
@@ -137,7 +138,7 @@ def told_default(value: object) -> str:
     return f"`{value}`" if isinstance(value, int | float) else "`[]`" if value == () else f'`"{value}"`'
 
 
-@pytest.mark.parametrize(("section", "model"), [("`[hooks]`", Hooks)])
+@pytest.mark.parametrize(("section", "model"), [("`[hooks]`", Hooks), ("`[auth]`", AuthSettings)])
 def test_every_key_of_a_section_is_described_with_its_default(section: str, model: type[BaseModel]) -> None:
     rows = {row[0].strip("`"): row[1] for row in SETTINGS.rows(section)}
     defaults = {key: field.get_default() for key, field in model.model_fields.items()}

@@ -231,10 +231,15 @@ def _measures(folder: Path) -> tuple[MeasureFamily, ...]:
 
 
 def _fingerprint(folders: list[Path], parameters: Parameters) -> str:
-    """SHA-256 over the files the answers depend on (not the published numbers) and the parameters in force."""
+    """SHA-256 over the files the answers depend on, and the parameters in force."""
     digest = hashlib.sha256(parameters.model_dump_json().encode())
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and "published" not in path.parts and path.suffix in (".json", ".toml", ".csv"):
+            if path.is_file() and _is_asked(path) and path.suffix in (".json", ".toml", ".csv"):
                 digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _is_asked(path: Path) -> bool:
+    """Published numbers, and how to talk to which server, are no part of what the study asks."""
+    return "published" not in path.parts and path.name != "vendors.toml"

@@ -17,7 +17,8 @@ def check(
 ) -> None:
     """Connect to a server and say how each resource type will be fetched, and what will not work."""
     settings = settings_from(config, True, given(locals()))
-    from fhir_adapter.pipeline.fetch import connected, plan_streams
+    from fhir_adapter.pipeline.connection import connected
+    from fhir_adapter.pipeline.fetch import plan_streams
 
     if settings.folder:
         raise UsageError("`check` is for servers", "name one with --server")

@@ -22,6 +22,7 @@ from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.fhir.resource_types import R4_TYPES
 from fhir_adapter.fhir.validate import check
+from fhir_adapter.pipeline.connection import connected
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
@@ -43,21 +44,6 @@ class Fetched:
                 f"{len(broken)} of {len(self.ledger)} streams are incomplete ({named})",
                 "nothing was published and the last good results stay; run the same command again",
             )
-
-
-@contextmanager
-def connected(base_url: str, settings: Settings) -> Iterator[Transport]:
-    """A transport to a server with this site's limits."""
-    with Transport(
-        base_url,
-        timeout_s=settings.timeout_s,
-        deadline_s=settings.deadline_s,
-        max_tries=settings.max_tries,
-        max_connections=settings.concurrency,
-        ca_file=settings.ca_file,
-        aliases=settings.base_url_aliases,
-    ) as transport:
-        yield transport
 
 
 Land = Callable[[Store, str, Progress], Fetched]

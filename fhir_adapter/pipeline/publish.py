@@ -12,7 +12,7 @@ from fhir_adapter.ehr.capability import fetch_capability
 from fhir_adapter.ehr.deliver import Delivery, deliver
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.build import Cohort
-from fhir_adapter.pipeline.fetch import connected
+from fhir_adapter.pipeline.connection import PUBLISHING, connected
 from fhir_adapter.publish.documents import Document, document
 from fhir_adapter.publish.measure_report import build_reports
 from fhir_adapter.publish.provenance import build as build_provenance
@@ -48,7 +48,7 @@ def send(
     found: Sequence[Document], cohort: Cohort, content_hash: str, changed_at: str, settings: Settings, out: OutputFolder
 ) -> Delivery:
     """Bring the server to hold the documents; unchanged ones are left alone."""
-    with connected(settings.destination, settings) as transport:
+    with connected(settings.destination, settings, PUBLISHING) as transport:
         return deliver(
             transport,
             fetch_capability(transport),

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fhir_adapter.cli.app import app
+from fhir_adapter.cli.options import Config, Server, settings_from
 from fhir_adapter.cli.screen import now, print_comparison, say
+from fhir_adapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from fhir_adapter.settings import Settings
+
+sandboxes = typer.Typer(invoke_without_command=True)
+app.add_typer(sandboxes, name="sandbox")
+
+Receipt = Annotated[Path, typer.Option(help="File that keeps what was loaded.")]
 
 
 @app.command()
@@ -23,13 +35,16 @@ def demo(out: Annotated[Path, typer.Option(help="Where the results go.")] = Path
         raise typer.Exit(1)
 
 
-@app.command()
+@sandboxes.callback()
 def sandbox(
+    context: typer.Context,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     load: Annotated[bool, typer.Option("--load/--empty", help="Load the invented patients.")] = True,
 ) -> None:
-    """Run a small FHIR R4 server on loopback until it is interrupted."""
-    from fhir_adapter.pipeline.demo import load_fixtures
+    """Run a small FHIR R4 server on loopback until it is interrupted; or load a server, and unload it again."""
+    if context.invoked_subcommand:
+        return
+    from fhir_adapter.pipeline.loading import load_fixtures
     from fhir_adapter.sandbox import Sandbox
 
     with Sandbox(port=port) as server:
@@ -37,3 +52,58 @@ def sandbox(
             say(f"{load_fixtures(server.base_url)} Bundles loaded")
         print(server.base_url, flush=True)
         server.wait()
+
+
+@sandboxes.command("load")
+def load_server(
+    config: Config = None,
+    server: Server = None,
+    receipt: Receipt = Path("sandbox-load.json"),
+    background: Annotated[
+        bool, typer.Option("--background/--study-only", help="Also the people around the twelve of the study.")
+    ] = True,
+    is_for_tests: Annotated[
+        bool, typer.Option("--yes-this-is-a-test-server", help="Needed for a server that is not on this machine.")
+    ] = False,
+) -> None:
+    """Put the invented patients on a test server, tagged; the receipt says what to take away again."""
+    settings = server_settings(config, server)
+    import uuid
+
+    from fhir_adapter.pipeline.fetch import connected
+    from fhir_adapter.pipeline.loading import STORIES, fixture_bundles, load, require_test_server
+    from fhir_adapter.pipeline.receipt import patients_file
+
+    require_test_server(settings.server, is_for_tests)
+    stories = STORIES if background else STORIES[:1]
+    with connected(settings.server, settings) as transport:
+        loaded = load(transport, fixture_bundles(stories), receipt, uuid.uuid4().hex, say)
+    print_counts("loaded", Counter(place.partition("/")[0] for place in loaded.resources.values()))
+    print_files((receipt, patients_file(receipt)))
+
+
+@sandboxes.command("unload")
+def unload_server(config: Config = None, server: Server = None, receipt: Receipt = Path("sandbox-load.json")) -> None:
+    """Take away from a server exactly what `load` has put there."""
+    settings = server_settings(config, server)
+    from fhir_adapter.pipeline.fetch import connected
+    from fhir_adapter.pipeline.unloading import unload
+
+    with connected(settings.server, settings) as transport:
+        print_counts("removed", unload(transport, receipt, say))
+
+
+def server_settings(config: Path | None, server: str | None) -> Settings:
+    settings = settings_from(config, True, {"server": server})
+    if not settings.server:
+        raise UsageError("a folder cannot be loaded", "name a server with --server")
+    return settings
+
+
+def print_counts(what: str, counts: Counter[str]) -> None:
+    print(f"{counts.total()} resources {what}: {', '.join(f'{counts[type]} {type}' for type in sorted(counts))}")
+
+
+def print_files(paths: Iterable[Path]) -> None:
+    for path in paths:
+        print(f"  {path}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,20 +11,17 @@ from pathlib import Path
 from fhir_adapter.analysis import published
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.mapping.study import find_study, read_study
 from fhir_adapter.output_folder import OutputFolder
-from fhir_adapter.packaged import data_folder
 from fhir_adapter.pipeline import run
 from fhir_adapter.pipeline.build import build
+from fhir_adapter.pipeline.loading import load_fixtures
 from fhir_adapter.progress import Progress
 from fhir_adapter.sandbox import Sandbox
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
 STUDY = "bsab-cart-dlbcl"
-_STORIES = ("study12", "background")
-_FHIR_JSON = {"Content-Type": "application/fhir+json"}
 # The sandbox repeats a page's last entry on the next page, as servers do when rows move while one reads.
 _PAGE_SIZE, _OVERLAP = 100, 1
 
@@ -45,22 +42,6 @@ def demo(out: Path, started_at: str, say: Progress) -> tuple[CutCompared, ...]:
         loaded = load_fixtures(sandbox.base_url)
         say(f"{loaded} Bundles of invented patients were loaded into it")
         return tuple(_compare(sandbox.base_url, path, out, started_at, say) for path in _published())
-
-
-def load_fixtures(base_url: str) -> int:
-    """Send every Bundle of the fixtures to a server as a transaction; the number of Bundles."""
-    count = 0
-    with Transport(base_url) as transport:
-        for path in fixture_bundles():
-            transport.post("", path.read_bytes(), _FHIR_JSON)
-            count += 1
-    return count
-
-
-def fixture_bundles() -> Iterator[Path]:
-    """The Bundles of the reference study and of the people around it, in order."""
-    for story in _STORIES:
-        yield from sorted((data_folder("fixtures") / story).glob("*.json"))
 
 
 def _published() -> list[Path]:

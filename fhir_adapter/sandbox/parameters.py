@@ -1,7 +1,7 @@
 """The search parameters this server offers, named and defined as in FHIR R4.
 
 One line: the resource types, the name, the kind, and where in the resource the value is found. A type that is
-not named here is found by `_id` and `_lastUpdated` only, and the CapabilityStatement says so.
+not named here is found by `_id`, `_lastUpdated` and `_tag` only, and the CapabilityStatement says so.
 """
 
 from __future__ import annotations
@@ -141,7 +141,11 @@ Practitioner name string name
 StructureDefinition type uri type
 """
 
-_EVERYWHERE = (Parameter("_id", "token", ("id",)), Parameter("_lastUpdated", "date", ("meta.lastUpdated",)))
+_EVERYWHERE = (
+    Parameter("_id", "token", ("id",)),
+    Parameter("_lastUpdated", "date", ("meta.lastUpdated",)),
+    Parameter("_tag", "token", ("meta.tag",)),
+)
 
 
 def _read_table() -> dict[str, dict[str, Parameter]]:

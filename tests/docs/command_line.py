@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+import click
 import typer
 from pages import ROOT
 
 from fhir_adapter.cli import app
 
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-FLAGS = {flag for verb in VERBS.values() for option in verb.params for flag in (*option.opts, *option.secondary_opts)}
-TARGETS = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def every(verb: click.Command) -> Iterator[click.Command]:
+    """A verb and the verbs below it."""
+    yield verb
+    for inner in getattr(verb, "commands", {}).values():
+        yield from every(inner)
+
+
+FLAGS = {
+    flag
+    for verb in VERBS.values()
+    for one in every(verb)
+    for option in one.params
+    for flag in (*option.opts, *option.secondary_opts)
+}
 
 
 def parse(words: list[str]) -> None:
     """Parse a command as the program would, without running it; raises for an unknown verb, flag or value."""
     verb, *arguments = words
-    VERBS[verb].make_context(verb, arguments)
+    command: click.Command = VERBS[verb]
+    inner = getattr(command, "commands", {})
+    if arguments and inner and not arguments[0].startswith("-"):
+        verb, *arguments = arguments
+        command = inner[verb]
+    command.make_context(verb, arguments)
 
 
 def is_ours(word: str) -> bool:

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     deadline_s: Annotated[float, Field(gt=0)] = 600.0
     max_tries: Annotated[int, Field(ge=1, le=20)] = 6
+    overlap_s: Annotated[float, Field(ge=0)] = 600.0
+    horizon_s: Annotated[float, Field(ge=0)] = 150.0
+    sweep_every: Annotated[int, Field(ge=1)] = 7
+    max_deleted_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     unreadable_lines: Annotated[int, Field(ge=0)] = 0
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()

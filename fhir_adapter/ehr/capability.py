@@ -10,7 +10,7 @@ import msgspec
 from fhir_adapter.ehr.failures import Exhausted
 from fhir_adapter.ehr.json_text import looks_like_markup, without_bom
 from fhir_adapter.ehr.retry import parse_http_date
-from fhir_adapter.ehr.statement import Node, codes, export_levels, operations, token_url
+from fhir_adapter.ehr.statement import Node, codes, export_levels, operations
 from fhir_adapter.ehr.transport import Answer, Transport
 from fhir_adapter.errors import NotFhir, ServerRefused, UsageError
 
@@ -51,8 +51,8 @@ class Capability(msgspec.Struct, frozen=True):
     """What a server offers. A type that is not in `types` is not offered at all, which is not the same as
     empty.
 
-    `export_levels` are `system`, `group` and `patient`. `token_url` is as the server wrote it: it is for whoever
-    asks for a token to check. `answered_at` is the server's clock when it answered, None when it does not tell.
+    `export_levels` are `system`, `group` and `patient`. `answered_at` is the server's clock when it answered, None
+    when it does not tell.
     """
 
     fhir_version: str
@@ -63,7 +63,6 @@ class Capability(msgspec.Struct, frozen=True):
     search_system: bool = False
     publisher: str = ""
     export_levels: frozenset[str] = frozenset()
-    token_url: str = ""
     answered_at: float | None = None
 
     def of(self, type: str) -> TypeCapability | None:
@@ -139,7 +138,6 @@ def _checked(statement: Node, base_url: str) -> Capability:
         "search-system" in system,
         _words(statement.text("publisher")),
         export_levels(rest),
-        token_url(rest),
     )
 
 

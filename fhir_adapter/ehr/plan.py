@@ -32,14 +32,16 @@ _WITHOUT_PERSON = frozenset(
     """.split()  # noqa: SIM905
 )
 _INCLUDES = {"MedicationAdministration", "MedicationRequest", "MedicationStatement", "MedicationDispense"}
-# R4's names of the parameters that find a type by its code, and by its time.
-CODE_PARAMS = {
-    "Condition": "code",
-    "MedicationAdministration": "code",
-    "Medication": "code",
-    "Procedure": "code",
-    "Observation": "code",
-    "AdverseEvent": "event",
+# Whatever it is about, a record of these types shows that its patient lived that day.
+_SIGNS = {"MedicationAdministration", "Observation", "Procedure"}
+# R4's names of the parameters that find a type by its code, the best first, and by its time.
+_CODE_PARAMS = {
+    "Condition": ("code",),
+    "MedicationAdministration": ("code",),
+    "Medication": ("code",),
+    "Procedure": ("code",),
+    "Observation": ("combo-code", "code"),
+    "AdverseEvent": ("event",),
 }
 _DATE_PARAMS = {
     "Condition": "recorded-date",
@@ -109,9 +111,15 @@ def plan(
     *,
     vendor: Vendor = NO_VENDOR,
     wishes: Wishes = Wishes(),  # noqa: B008 - frozen
+    denied: frozenset[str] = frozenset(),
 ) -> list[StreamPlan]:
-    """One `StreamPlan` for each of `types`, in order. With `people` (ids) each is asked for separately."""
-    return [_plan_of(type, capability, tuple(people), vendor, wishes) for type in types]
+    """One `StreamPlan` for each of `types`, in order. With `people` (ids) each is asked for separately. For `denied`
+    types no permission was granted.
+    """
+    return [
+        _forbidden(type) if type in denied else _plan_of(type, capability, tuple(people), vendor, wishes)
+        for type in types
+    ]
 
 
 def _plan_of(type: str, capability: Capability, people: tuple[str, ...], vendor: Vendor, wishes: Wishes) -> StreamPlan:
@@ -149,9 +157,18 @@ def _plan_of(type: str, capability: Capability, people: tuple[str, ...], vendor:
     )
 
 
+def _forbidden(type: str) -> StreamPlan:
+    reason = f"{type} is not authorised: the server grants no permission to read it. {_meaning(type)}"
+    return StreamPlan(type, "unsupported", reason)
+
+
 def _missing(type: str, offered: TypeCapability | None) -> str:
     how = "cannot be searched on" if offered else "is not offered by"
-    return f"{type} {how} this server. {_MEANING.get(type, 'What it would have said stays unknown.')}"
+    return f"{type} {how} this server. {_meaning(type)}"
+
+
+def _meaning(type: str) -> str:
+    return _MEANING.get(type, "What it would have said stays unknown.")
 
 
 def _is_exported(type: str, vendor: Vendor, level: Level) -> bool:
@@ -190,8 +207,8 @@ def _date_parameter(type: str, offered: TypeCapability) -> str:
 
 def _narrowed(type: str, offered: TypeCapability, vendor: Vendor, wishes: Wishes) -> tuple[str, tuple[str, ...]]:
     """The parameter that every search has to carry, and its values: codes of the study, or what the server wants."""
-    param = CODE_PARAMS.get(type, "")
-    if param and wishes.codes.get(type) and (param in offered.search_params or not offered.search_params):
+    param = next((name for name in _CODE_PARAMS.get(type, ()) if name in offered.search_params), "")
+    if param and wishes.codes.get(type):
         return param, tuple(in_portions(wishes.codes[type]))
     required = vendor.about("narrowing-required", type)
     return (required.param, (",".join(required.values),)) if required else ("", ())
@@ -223,7 +240,14 @@ def _reason(type: str, how: How, wishes: Wishes, param: str, codes: tuple[str, .
 
 def _unseen(type: str, param: str) -> str:
     """What a search that names some values cannot find."""
-    if param != CODE_PARAMS.get(type):
+    if param not in _CODE_PARAMS.get(type, ()):
         return f"records without one of the usual values of {param} are not seen"
-    lost = "records that have only a text, or a code that the study does not know, are not seen"
-    return f"{lost}, nor those that point to a Medication" if type in _INCLUDES else lost
+    told = ["records that have only a text, or a code that the study does not know, are not seen"]
+    told += ["nor those that point to a Medication"] if type in _INCLUDES else []
+    told += (
+        ["nor panels whose code is not known, whatever is in them"] if (type, param) == ("Observation", "code") else []
+    )
+    told += (
+        ["and follow-up may end earlier, as other records no longer show that somebody lived"] if type in _SIGNS else []
+    )
+    return ", ".join(told)

@@ -18,7 +18,7 @@ from fhir_adapter.ehr.statement import Node
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.errors import ForeignUrl, IncompleteError, ServerRefused, UsageError
 
-Source = Literal["everybody", "file", "group", "list"]
+Kind = Literal["everybody", "file", "group", "list"]
 
 _GONE = frozenset({404, 410})
 _RETRACTED = "entered-in-error"
@@ -30,31 +30,36 @@ _OTHER_WAYS = "Name the patients in a file instead (`patients`), or ask for anot
 class Population(msgspec.Struct, frozen=True):
     """Whom the study asks for. `people` are ids of Patients on the server, each once; empty for everybody.
 
-    `left` counts those who are no longer in it (inactive, deleted, their time is over), `others` what is not a patient.
+    `name` is the id of the Group or List. `left` counts those who are no longer in it (inactive, deleted, their time is
+    over), `others` what is not a patient. `hidden`: who is in it shows only in a bulk export of it.
     """
 
-    source: Source = "everybody"
+    kind: Kind = "everybody"
     people: tuple[str, ...] = ()
+    name: str = ""
     left: int = 0
     others: int = 0
+    hidden: bool = False
 
     @property
     def everybody(self) -> bool:
-        return self.source == "everybody"
+        return self.kind == "everybody"
 
     @property
     def sentence(self) -> str:
         """Who is asked for, in counts."""
         if self.everybody:
             return "Everybody whom the server lets us see is asked for."
-        where = {"file": "the file", "group": "the Group", "list": "the List"}[self.source]
+        where = {"file": "the file", "group": "the Group", "list": "the List"}[self.kind]
+        if self.hidden:
+            return f"The patients of {where} are asked for; who they are shows in its bulk export alone."
         told = [f"The patients of {where} are asked for: {len(self.people)}"]
         told += [f"no longer in it: {self.left}"] if self.left else []
         told += [f"entries that are not patients: {self.others}"] if self.others else []
         return f"{'; '.join(told)}."
 
     def __repr__(self) -> str:
-        return f"Population({self.source!r}, {len(self.people)} people)"
+        return f"Population({self.kind!r}, {len(self.people)} people)"
 
 
 def listed(ids: Sequence[str]) -> Population:
@@ -84,7 +89,7 @@ class _Reading:
         self._people: dict[str, None] = {}
         self._left = self._others = self._lost = 0
 
-    def population(self, source: Source, type: str, id: str) -> Population:
+    def population(self, kind: Kind, type: str, id: str) -> Population:
         self._read(type, id, nested=False)
         if self._lost:
             raise IncompleteError(
@@ -97,7 +102,7 @@ class _Reading:
                 f"the {type} lists no patients",
                 f"Some servers show members only to bulk export, or to accounts that may see them. {_OTHER_WAYS}",
             )
-        return Population(source, tuple(self._people), self._left, self._others)
+        return Population(kind, tuple(self._people), id, self._left, self._others)
 
     def _read(self, type: str, id: str, *, nested: bool) -> None:
         resource = self._fetch(type, id)

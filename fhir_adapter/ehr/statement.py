@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-_OAUTH_URIS = "oauth-uris"
 _LEVEL = re.compile(r"(?:^|[/$])(?:(patient|group)-?)?export$|/(Patient|Group)-\w+-export$", re.IGNORECASE)
 _EXPORTED_TYPES = {"": "system", "Patient": "patient", "Group": "group"}
 
@@ -63,13 +62,3 @@ def export_levels(rest: Node) -> frozenset[str]:
             if found := _LEVEL.search(said):
                 levels.add((found.group(1) or found.group(2) or _EXPORTED_TYPES.get(type, "")).lower())
     return frozenset(levels - {""})
-
-
-def token_url(rest: Node) -> str:
-    """The token address in the security extension that came before `.well-known/smart-configuration`."""
-    for extension in rest.one("security").each("extension"):
-        if extension.text("url").endswith(_OAUTH_URIS):
-            for part in extension.each("extension"):
-                if part.text("url") == "token":
-                    return part.text("valueUri") or part.text("valueUrl")
-    return ""

@@ -275,14 +275,6 @@ def test_a_statement_with_odd_parts_is_read_without_them(key: str, value: object
     assert fetched({**statement(resource("Patient")), key: value}).fhir_version == "4.0.1"
 
 
-def test_the_old_place_of_the_token_address_is_read() -> None:
-    uris: dict[str, object] = {"url": "http://a.example/StructureDefinition/oauth-uris", "extension": []}
-    rest = {"mode": "server", "security": {"extension": [uris]}}
-    assert fetched(statement(rest=[rest])).token_url == ""
-    uris["extension"] = [{"url": "token", "valueUri": "https://ehr.example/token"}]
-    assert fetched(statement(rest=[rest])).token_url == "https://ehr.example/token"
-
-
 def test_the_clock_of_the_server_is_remembered() -> None:
     transport, _ = transport_to(in_turn(ok(statement(), {"Date": "Sun, 22 Nov 2026 12:00:00 GMT"})))
     assert fetch_capability(transport).answered_at == 1795348800

@@ -87,6 +87,12 @@ def test_what_a_missing_type_means_for_the_study_is_said_for_every_type() -> Non
         assert "What it would have said" not in found.reason
 
 
+def test_a_type_without_permission_is_not_searched_and_says_so() -> None:
+    (found,) = plan(server(), ["AdverseEvent"], denied=frozenset({"AdverseEvent"}))
+    assert found.how == "unsupported"
+    assert "no permission to read it. Adverse events are unknown" in found.reason
+
+
 # What is known about the maker of a server
 
 
@@ -154,17 +160,25 @@ def test_a_type_asked_for_by_code_says_what_is_not_seen() -> None:
     )
     assert found.reason == (
         "Observation is searched by code: records that have only a text, or a code that the study does not know, "
-        "are not seen."
+        "are not seen, nor panels whose code is not known, whatever is in them, and follow-up may end earlier, as "
+        "other records no longer show that somebody lived."
     )
 
 
 def test_doses_that_point_to_a_medication_are_said_to_be_lost_by_code() -> None:
     found = planned("MedicationAdministration", wishes=Wishes(codes={"MedicationAdministration": TOKENS[:1]}))
-    assert found.reason.endswith("are not seen, nor those that point to a Medication.")
+    assert "are not seen, nor those that point to a Medication, and follow-up may end earlier" in found.reason
 
 
 def test_codes_of_adverse_events_go_to_the_parameter_that_r4_has() -> None:
     assert planned("AdverseEvent", wishes=Wishes(codes={"AdverseEvent": TOKENS[:1]})).code_param == "event"
+
+
+def test_panels_are_found_by_the_codes_inside_them_where_the_server_can_do_that() -> None:
+    capability = server(also=frozenset({"combo-code", "_lastUpdated"}))
+    found = planned("Observation", wishes=Wishes(codes={"Observation": TOKENS[:1]}), capability=capability)
+    assert found.code_param == "combo-code"
+    assert "panels" not in found.reason
 
 
 def test_codes_are_asked_for_each_patient_when_the_patients_are_known() -> None:

@@ -64,7 +64,7 @@ def test_a_file_names_each_person_once() -> None:
 def test_the_members_of_a_group_are_asked_for_once_each_and_in_order() -> None:
     found = members_of(group(member("Patient/b"), member("Patient/a"), member("Patient/b/_history/3")))
     assert found.people == ("b", "a")
-    assert (found.source, found.left, found.others) == ("group", 0, 0)
+    assert (found.kind, found.name, found.left, found.others) == ("group", "g1", 0, 0)
 
 
 def test_an_absolute_reference_to_the_same_server_is_a_member() -> None:
@@ -165,7 +165,7 @@ def test_the_patients_of_a_list_without_those_taken_out() -> None:
         list_of(entry("Patient/a"), entry("Patient/b", deleted=True), entry("Observation/o"), entry("Group/g2")),
         g2={**group(member("Patient/c", inactive=True), member("Patient/d")), "id": "g2"},
     )
-    assert (found.source, found.people, found.left, found.others) == ("list", ("a", "d"), 2, 1)
+    assert (found.kind, found.people, found.left, found.others) == ("list", ("a", "d"), 2, 1)
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -12,7 +12,7 @@ _TARGET = re.compile(r"/?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})")
 _TYPES = frozenset(R4_TYPES)
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, frozen=True):
     method: str = ""
     url: str = ""
 

@@ -104,22 +104,21 @@ class _Run:
 
     def export(self) -> Export:
         under_way = self._under_way()
-        job = under_way or self._start()
-        try:
-            return self._collected(job, last_try=False)
-        except Gone:
-            self._discard(job)
-        except Exhausted:
-            if not under_way:
-                raise
-            # It may have died with an answer that looks like a passing trouble; then it would be asked for ever.
-        try:
-            return self._collected(self._start(), last_try=True)
-        except Gone:
-            raise IncompleteError(
-                "The export is incomplete: the server lost it, or parts of it, twice.",
-                "Run the same command again later, or set `bulk` to `off`, and the data are searched for.",
-            ) from None
+        for last_try in (False, True):
+            job = under_way or self._start()
+            try:
+                return self._collected(job, last_try=last_try)
+            except Gone:
+                self._discard(job)
+            except Exhausted:
+                if not under_way:
+                    raise
+                # It may have died in a way that looks like a passing trouble; then it would be asked for ever.
+            under_way = None
+        raise IncompleteError(
+            "The export is incomplete: the server lost it, or parts of it, twice.",
+            "Run the same command again later, or set `bulk` to `off`, and the data are searched for.",
+        )
 
     def _under_way(self) -> Job | None:
         """The export that the last run left, if it was ordered just as this one is."""

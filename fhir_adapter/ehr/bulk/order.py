@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -30,7 +31,8 @@ class ExportOrder(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         """Where it is ordered, below the server's base."""
-        return {"system": "$export", "patient": "Patient/$export", "group": f"Group/{self.group}/$export"}[self.level]
+        of_group = f"Group/{quote(self.group, safe='')}/$export"
+        return {"system": "$export", "patient": "Patient/$export", "group": of_group}[self.level]
 
     @property
     def query(self) -> Pairs:

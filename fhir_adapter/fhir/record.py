@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cached_property
 
 import msgspec
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ID = re.compile(r"(?!\.\.?$)[A-Za-z0-9\-.]{1,64}")  # dots alone would be a step in a path
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _PATIENT = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?$")
 
@@ -78,6 +79,17 @@ def patient_id(reference: str) -> str:
     return found.group(1) if found else ""
 
 
+def patient_home(reference: str) -> str:
+    """The address of the server in an absolute reference to a Patient; empty for any other reference."""
+    found = _PATIENT.search(reference)
+    return reference[: found.start()] if found else ""
+
+
+def home_of_patient(body: bytes) -> str:
+    """The address of the server on which a resource says its Patient is; empty where that is its own server."""
+    return next((patient_home(one.reference) for one in _about(_decoder.decode(body)) if patient_id(one.reference)), "")
+
+
 def read_record(body: bytes) -> Record:
     """File one resource by the few elements that identify it; `Unreadable` if that cannot be done."""
     try:
@@ -95,7 +107,9 @@ def read_record(body: bytes) -> Record:
 def _person(envelope: _Envelope) -> str:
     if envelope.resourceType == "Patient":
         return envelope.id
-    for candidate in (envelope.subject, envelope.patient, envelope.individual):
-        if isinstance(candidate, _Reference) and (found := patient_id(candidate.reference)):
-            return found
-    return ""
+    return next((found for one in _about(envelope) if (found := patient_id(one.reference))), "")
+
+
+def _about(envelope: _Envelope) -> Iterator[_Reference]:
+    named = (envelope.subject, envelope.patient, envelope.individual)
+    return (one for one in named if isinstance(one, _Reference))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fhir_adapter.cohort.events import Death
 from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.r4 import Patient
-from fhir_adapter.fhir.record import Record, patient_id
+from fhir_adapter.fhir.record import Record, patient_home, patient_id
 from fhir_adapter.mapping.reading import Reader, Said, source_of
 
 _SEXES: Mapping[str, Sex] = {"male": "male", "female": "female", "other": "other"}
@@ -25,15 +25,17 @@ def sex_of(resource: Patient) -> Sex:
     return _SEXES.get(resource.gender, "unknown")
 
 
-def survivors(patients: Mapping[str, Patient]) -> dict[str, str]:
+def survivors(patients: Mapping[str, Patient], is_own: Callable[[str], bool] = lambda _: True) -> dict[str, str]:
     """The surviving Patient id of every Patient id, following `replaced-by` and `replaces` links.
 
     Ids whose links form a circle, or lead to a Patient that is not among the data, map to an empty string: nobody can
-    say who survives.
+    say who survives. `is_own` tells whether an address is that of the server with the records.
     """
     successor: dict[str, str] = {}
     links = sorted(
-        (key, link.type, patient_id(link.other.reference)) for key, one in patients.items() for link in one.link
+        (key, link.type, patient_id(link.other.reference) if is_own(patient_home(link.other.reference)) else "")
+        for key, one in patients.items()
+        for link in one.link
     )
     for patient, kind, other in links:
         if kind == "replaces" and other in patients and other != patient:

@@ -19,8 +19,9 @@ from fhir_adapter.fhir.r4 import Patient, decode
 from fhir_adapter.fhir.record import Record, Unreadable
 from fhir_adapter.mapping.assemble import Assembled, assemble
 from fhir_adapter.mapping.patient import groups, survivors
-from fhir_adapter.mapping.reading import SetAside, Unmapped
+from fhir_adapter.mapping.reading import SetAside, Unmapped, set_aside
 from fhir_adapter.mapping.study import StudyFolder
+from fhir_adapter.pipeline.homes import Homes
 from fhir_adapter.publish.cohort_tables import cohort_tables, count_by, eligibility
 from fhir_adapter.rules.judge import judge
 from fhir_adapter.store import Store
@@ -87,23 +88,29 @@ class Cohort:
 
 def build(store: Store, folder: StudyFolder) -> Cohort:
     """Map and judge everybody in the store."""
-    base_url = "" if store.source.startswith("folder:") else store.source
-    return build_from(store.current(), store.quarantine(), folder, base_url)
+    return build_from(store.current(), store.quarantine(), folder, Homes.of(store))
 
 
 def build_from(
-    records: Iterable[Record], quarantined: Sequence[Quarantined], folder: StudyFolder, base_url: str = ""
+    records: Iterable[Record], quarantined: Sequence[Quarantined], folder: StudyFolder, homes: Homes
 ) -> Cohort:
     """Map and judge everybody among the records. The order of the records does not matter."""
     by_person: dict[str, list[Record]] = {}
+    elsewhere: list[Record] = []
     for record in records:
-        by_person.setdefault(record.person, []).append(record)
+        (by_person.setdefault(record.person, []) if homes.holds_patient_of(record) else elsewhere).append(record)
     patients, unreadable = _patients(by_person)
-    survivor_of = survivors(patients)
+    survivor_of = survivors(patients, homes.is_own)
     shared = by_person.pop("", [])
-    reader = folder.reader(shared, base_url)
+    reader = folder.reader(shared, homes.base_url)
     judged: list[Judgement | Excluded] = []
-    aside: list[SetAside] = [*unreadable, *_strangers(by_person, survivor_of), *_in_quarantine(quarantined)]
+    aside: list[SetAside] = [
+        *unreadable,
+        *(set_aside(one, "patient-on-another-server") for one in elsewhere),
+        *(set_aside(one, "about-no-patient") for one in shared if one.type != "Medication"),
+        *_strangers(by_person, survivor_of),
+        *_in_quarantine(quarantined),
+    ]
     unmapped: list[Unmapped] = []
     for survivor, ids in groups(survivor_of).items():
         own = (record for one in ids for record in by_person[one])
@@ -135,7 +142,7 @@ def _patients(by_person: dict[str, list[Record]]) -> tuple[dict[str, Patient], l
         try:
             resource = decode(record.body)
         except Unreadable as problem:
-            unreadable.append(SetAside(problem.reason, record.type, record.source))
+            unreadable.append(set_aside(record, problem.reason))
             continue
         if isinstance(resource, Patient):
             found[record.id] = resource
@@ -146,9 +153,9 @@ def _strangers(by_person: dict[str, list[Record]], survivor_of: dict[str, str]) 
     """Resources about somebody whose Patient is not among the data, or whose links form a circle."""
     for person, records in by_person.items():
         if person and person not in survivor_of:
-            yield from (SetAside("patient-not-among-the-data", one.type, one.source) for one in records)
+            yield from (set_aside(one, "patient-not-among-the-data") for one in records)
         elif person and not survivor_of[person]:
-            yield from (SetAside("patient-links-unusable", one.type, one.source) for one in records)
+            yield from (set_aside(one, "patient-links-unusable") for one in records)
 
 
 def _in_quarantine(quarantined: Sequence[Quarantined]) -> Iterator[SetAside]:

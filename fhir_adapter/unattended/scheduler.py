@@ -64,7 +64,8 @@ class Nights:
         # A process that a signal has killed has the code that a shell would show.
         exit_code = 128 - code if code < 0 else code
         level = logging.WARNING if exit_code else logging.INFO
-        tell("night_ended", level=level, exit_code=exit_code, seconds=round(time.monotonic() - began, 1))
+        seconds = round(time.monotonic() - began, 1)
+        tell("night_ended", f"the run ended with exit code {exit_code}", level, exit_code=exit_code, seconds=seconds)
 
     def stop(self, signum: int) -> None:
         """Pass a signal on to the run that is going, and wait until it has ended."""
@@ -72,7 +73,7 @@ class Nights:
             self._stopped = True
             process = self._process
         if process is not None and process.poll() is None:
-            tell("stopping", text="waiting for the run to end")
+            tell("stopping", "stopping: the run ends what it is storing")
             process.send_signal(signum)
             process.wait()
 
@@ -118,7 +119,8 @@ def _scheduler(
 
     def next_known(_: object) -> None:
         due = scheduler.get_job(_NIGHT).next_run_time
-        tell("next_run", at=due.isoformat(timespec="seconds"))
+        at = due.isoformat(timespec="seconds")
+        tell("next_run", f"next run at {at}", at=at)
         on_next(due)
 
     def left_out(event: JobEvent) -> None:

@@ -26,8 +26,7 @@ INSERT INTO version SELECT seq, type, id, version, content, last_updated, person
 INSERT INTO body SELECT seq, body FROM old_version;
 INSERT INTO shown SELECT type, id, today.run, NULL, seq, person, content FROM resource, today WHERE deleted_run IS NULL;
 INSERT INTO tombstone SELECT type, id, '', '', deleted_run FROM resource WHERE deleted_run IS NOT NULL;
-INSERT INTO quarantine SELECT stream, type, id, sha256, reason, min(run, today.run), run, NULL, body
-    FROM old_quarantine, today;
+INSERT INTO quarantine SELECT stream, type, id, sha256, reason, run, run, NULL, body FROM old_quarantine;
 INSERT INTO property SELECT 'history_since', run FROM today;
 DROP TABLE today;
 DROP TABLE resource;

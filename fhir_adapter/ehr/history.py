@@ -27,12 +27,12 @@ _PLACE = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})(?:/_hi
 _ETAG = re.compile(r'(?:W/)?"([A-Za-z0-9\-.]{1,64})"')
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, frozen=True):
     method: str = ""
     url: str = ""
 
 
-class _Response(msgspec.Struct):
+class _Response(msgspec.Struct, frozen=True):
     etag: str = ""
     lastModified: str = ""
 

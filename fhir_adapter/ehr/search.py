@@ -72,17 +72,23 @@ class Search:
         self._params = (("_count", str(min(page_size, plan.page_size or page_size))), *plan.params)
         self._lock = threading.Lock()
         self._refused, self._served = 0, False
+        self._narrowed = False
         self._fatal: dict[str, None] = {}
 
-    def parts(self) -> list[Part]:
+    @property
+    def in_full(self) -> bool:
+        """Was everything asked for, everywhere? Known when all parts are fetched."""
+        return not self._narrowed
+
+    def parts(self) -> Iterator[Part]:
         """What has to be fetched; `StreamIncomplete` for a type that cannot be searched."""
         if self.plan.how == "unsupported":
             raise StreamIncomplete(self.plan.reason)
-        return self.for_each_person() if self.plan.how == "person" else [self._as_a_whole]
+        return self.for_each_person() if self.plan.how == "person" else iter([self._as_a_whole])
 
-    def for_each_person(self) -> list[Part]:
+    def for_each_person(self) -> Iterator[Part]:
         """One part for each person known."""
-        return [self._of(person) for person in self.plan.people]
+        return map(self._of, self.plan.people)
 
     def conclude(self) -> None:
         """Raise what is missing although every part was fetched."""
@@ -183,6 +189,7 @@ class Search:
                     began = True
                     yield self._remarked(page, _IGNORED if self._is_ignored(page, chain, since) else ""), chain
                 else:
+                    self._narrowed = True
                     return
             except ServerRefused as refused:
                 if began or not _may_work_narrower(refused):

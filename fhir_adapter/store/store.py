@@ -141,13 +141,14 @@ class Store(View):
         with self._connection.reading() as database:
             return frozenset(record.sha256 for record in records if reading.is_known(database, record))
 
-    def count_missing(self, run: int, type: str, seen_ids: Collection[str] = ()) -> int:
+    def count_missing(self, run: int, type: str, seen_ids: Collection[str] | None = None) -> int:
         """How many resources a sweep would take out."""
         with self._connection.reading() as database:
             return len(writing.missing(database, run, type, seen_ids))
 
-    def sweep(self, run: int, type: str, seen_ids: Collection[str] = ()) -> int:
-        """Take out what a complete fetch of a whole type did not show; returns how many.
+    def sweep(self, run: int, type: str, seen_ids: Collection[str] | None = None) -> int:
+        """Take out what a complete fetch of a whole type did not show; returns how many. `seen_ids` are there although
+        they were not fetched (None: everything was fetched).
 
         What came in this run by any way counts as seen, even an older version or one that was set aside. Nothing is
         taken out unless the stream of that name is complete, or, where no stream has the name of the type, every

@@ -151,20 +151,25 @@ def write_cursor(database: sqlite3.Connection, stream: str, person: str, instant
     database.execute("REPLACE INTO cursor (stream, person, instant) VALUES (?, ?, ?)", (stream, person, instant))
 
 
-def missing(database: sqlite3.Connection, run: int, type: str, seen_ids: Collection[str]) -> list[str]:
+def missing(database: sqlite3.Connection, run: int, type: str, seen_ids: Collection[str] | None) -> list[str]:
     """Ids of a type that are shown, although they did not come in this run, neither by landing nor among `seen_ids`."""
-    seen = frozenset(seen_ids)
+    seen = frozenset(seen_ids or ())
     return [id for (id,) in database.execute(_MISSING, {"type": type, "run": run}) if id not in seen]
 
 
-def sweep(database: sqlite3.Connection, run: int, type: str, seen_ids: Collection[str]) -> int:
+def sweep(database: sqlite3.Connection, run: int, type: str, seen_ids: Collection[str] | None) -> int:
     if not _is_complete(database, run, type):
         return 0
     gone = missing(database, run, type, seen_ids)
     _bury(database, run, [(type, id) for id in gone])
     # What was set aside and is not there any more either is no open question any longer.
-    close = "UPDATE quarantine SET closed_run = ? WHERE closed_run IS NULL AND run < ? AND (type = ? OR stream = ?)"
-    database.execute(close, (run, run, type, type))
+    if seen_ids is None:
+        close = "UPDATE quarantine SET closed_run = ? WHERE closed_run IS NULL AND run < ? AND (type = ? OR stream = ?)"
+        database.execute(close, (run, run, type, type))
+    else:
+        open_ids = "SELECT DISTINCT id FROM quarantine WHERE closed_run IS NULL AND run < ? AND type = ?"
+        aside = {id for (id,) in database.execute(open_ids, (run, type))} - frozenset(seen_ids)
+        database.executemany(_CLOSE, [(run, type, id) for id in sorted(aside)])
     return len(gone)
 
 

@@ -1,0 +1,1 @@
+"""Fetching, from a server or a folder into the landing store."""

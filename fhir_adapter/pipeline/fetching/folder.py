@@ -1,0 +1,34 @@
+"""A whole fetch from a folder: every file, every time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from fhir_adapter.ehr.folder import FolderFile, read_pages
+from fhir_adapter.fhir.r4 import READ_TYPES
+from fhir_adapter.fhir.resource_types import R4_TYPES
+from fhir_adapter.pipeline.fetching.landing import Fetched, Landing
+from fhir_adapter.progress import Progress
+from fhir_adapter.settings import Settings
+from fhir_adapter.store import Store
+
+
+def land_folder(
+    files: Sequence[FolderFile], settings: Settings, store: Store, started_at: str, say: Progress
+) -> Fetched:
+    """Bring the store up to date. What is not in any file any more is gone."""
+    landing = Landing(store, store.begin_run(started_at), say)
+    for file in files:
+        landing.land(_stream_name(file), read_pages(file), settings.unreadable_lines)
+    if landing.is_whole:
+        for type in sorted(READ_TYPES):
+            store.sweep(landing.run, type)
+    return landing.finish()
+
+
+def _stream_name(file: FolderFile) -> str:
+    """Files named after a resource type keep their name; any other may be named after a person, so it is counted."""
+    first = re.split(r"[^A-Za-z]", Path(file.name).name, maxsplit=1)[0]
+    return file.name if first in R4_TYPES else f"file {file.number:04d}"

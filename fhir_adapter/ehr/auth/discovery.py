@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from fhir_adapter.ehr.failures import Exhausted
 from fhir_adapter.ehr.json_text import without_bom
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.url_policy import secure_origin
@@ -88,7 +89,7 @@ def _read(transport: Transport, path: str, media_type: str) -> bytes:
     """What is said there, or nothing: a server need not say anything."""
     try:
         return transport.get(path, headers={"Accept": media_type}).body
-    except (ServerRefused, AccessError, ForeignUrl):
+    except (ServerRefused, AccessError, ForeignUrl, Exhausted):
         return b""
 
 

@@ -45,7 +45,7 @@ def version_of(capabilities: Collection[str], supported: Collection[str]) -> int
     if "permission-v1" in capabilities:
         return 1
     letters = {found.group(2) for one in supported if (found := _SCOPE.fullmatch(one))}
-    return 2 if letters and not letters & {"read", "write"} else 1
+    return 2 if letters and not letters & _WORDS.keys() else 1
 
 
 def narrowed(scopes: Iterable[str], supported: Collection[str]) -> tuple[str, ...]:

@@ -104,4 +104,5 @@ def print_ledger(ledger: tuple[StreamLedger, ...] | list[StreamLedger]) -> None:
     for one in ledger:
         state = "complete" if one.complete and one.balances else "INCOMPLETE"
         note = f": {one.reason}" if one.reason else ""
-        print("  ".join([f"{one.stream:{width}}", *(f"{read(one)!s:>11}" for _, read in columns), state + note]))
+        line = "  ".join([f"{one.stream:{width}}", *(f"{read(one)!s:>11}" for _, read in columns), state + note])
+        print(plain(line))

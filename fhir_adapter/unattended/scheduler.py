@@ -90,7 +90,7 @@ def run_forever(
 
     `now` runs once at the start too. `on_next` is told when the next run is due, whenever that changes.
     """
-    scheduler = _scheduler(cron, nights, jitter_s, now, on_next)
+    scheduler = scheduler_of(cron, nights, jitter_s, now, on_next)
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit) as end:
@@ -99,9 +99,10 @@ def run_forever(
         raise
 
 
-def _scheduler(
+def scheduler_of(
     cron: Cron, nights: Nights, jitter_s: int, now: bool, on_next: Callable[[datetime], None]
 ) -> BlockingScheduler:
+    """The scheduler of these nights, not yet started."""
     from apscheduler import events
     from apscheduler.schedulers.blocking import BlockingScheduler
 
@@ -120,7 +121,7 @@ def _scheduler(
     def next_known(_: object) -> None:
         due = scheduler.get_job(_NIGHT).next_run_time
         at = due.isoformat(timespec="seconds")
-        tell("next_run", f"next run at {at}", at=at)
+        tell("next_run", f"next run at {at}", due=at)
         on_next(due)
 
     def left_out(event: JobEvent) -> None:

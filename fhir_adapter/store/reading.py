@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ SELECT held.type, held.id,
         WHERE earlier.type = held.type AND earlier.id = held.id AND earlier.version = ''
             AND (earlier.first_run, earlier.content) <= (held.first_run, held.content)
     ) END,
-    held.last_updated, held.person, body.body, held.sha256
+    held.last_updated, held.person, body.body, held.sha256, held.content
 FROM shown JOIN version AS held USING (seq) JOIN body USING (seq)
 WHERE {moment} AND (shown.type, shown.id) > (:after_type, :after_id) {condition}
 ORDER BY shown.type, shown.id LIMIT :limit
@@ -71,6 +72,19 @@ class Moment:
 NOW = Moment()
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A record, and the hash of what it says."""
+
+    record: Record
+    content: str
+
+    @property
+    def member(self) -> int:
+        """What it adds to the sum of everything shown."""
+        return content_sum.member(self.record.type, self.record.id, self.content)
+
+
 def records(
     database: sqlite3.Connection,
     moment: Moment,
@@ -78,18 +92,19 @@ def records(
     values: Mapping[str, object],
     after: tuple[str, str],
     limit: int,
-) -> list[Record]:
+) -> list[Shown]:
     """The next `limit` records after a type and id. `condition` is ours, never from outside."""
     question = _RECORDS.format(moment=moment.shown, condition=condition)
     place = {"after_type": after[0], "after_id": after[1], "limit": limit}
-    return [_record(*row) for row in database.execute(question, {**moment.values, **values, **place})]
+    return [_shown(*row) for row in database.execute(question, {**moment.values, **values, **place})]
 
 
-def _record(type: str, id: str, version: str, last_updated: str, person: str, body: bytes, sha256: str) -> Record:
-    found = Record(type, id, version, last_updated, person, body)
-    if found.sha256 != sha256:
+def _shown(
+    type: str, id: str, version: str, last_updated: str, person: str, body: bytes, sha256: str, content: str
+) -> Shown:
+    if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != sha256:
         raise Altered
-    return found
+    return Shown(Record(type, id, version, last_updated, person, body), content)
 
 
 def ledger(database: sqlite3.Connection, run: int) -> list[StreamLedger]:
@@ -186,8 +201,13 @@ def is_known(database: sqlite3.Connection, record: Record) -> bool:
 
 
 def content_hash(database: sqlite3.Connection, moment: Moment) -> str:
+    return content_sum.content_hash(total(database, moment))
+
+
+def total(database: sqlite3.Connection, moment: Moment) -> bytes:
+    """The sum of everything shown, as it was kept up to date by every change."""
     at = _run_at(database, moment)
-    return content_sum.content_hash(at.content_sum if at else content_sum.EMPTY)
+    return at.content_sum if at else content_sum.EMPTY
 
 
 def changed_at(database: sqlite3.Connection, moment: Moment, unfinished: int | None = None) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.store import reading
+from fhir_adapter.store import content_sum, reading
 from fhir_adapter.store.connection import Connection
 from fhir_adapter.store.ledger import StreamLedger
-from fhir_adapter.store.reading import Moment
+from fhir_adapter.store.reading import Moment, Shown
+from fhir_adapter.store.schema import Altered
 
 _PAGE = 500
 
@@ -44,8 +45,17 @@ class View:
             return reading.changed_at(database, self._moment)
 
     def current(self) -> Iterator[Record]:
-        """The newest version of every resource that is not deleted, by type and id."""
-        return self._records("", {})
+        """The newest version of every resource that is not deleted, by type and id.
+
+        What was read is held against the sum that every change has kept: a damaged file is never half read.
+        """
+        before, found = self._total(), 0
+        for shown in self._shown("", {}):
+            found += shown.member
+            yield shown.record
+        if before == self._total() != content_sum.added(content_sum.EMPTY, found):
+            with self._connection.reading():
+                raise Altered
 
     def of_type(self, type: str) -> Iterator[Record]:
         """The same of one type, by id."""
@@ -79,7 +89,14 @@ class View:
         with self._connection.reading() as database:
             return reading.ledger(database, run)
 
+    def _total(self) -> bytes:
+        with self._connection.reading() as database:
+            return reading.total(database, self._moment)
+
     def _records(self, condition: str, values: Mapping[str, object]) -> Iterator[Record]:
+        return (shown.record for shown in self._shown(condition, values))
+
+    def _shown(self, condition: str, values: Mapping[str, object]) -> Iterator[Shown]:
         """Page by page, so that memory stays small and a long reader does not hold the store."""
         after = ("", "")
         while True:
@@ -88,4 +105,4 @@ class View:
             yield from page
             if len(page) < _PAGE:
                 return
-            after = (page[-1].type, page[-1].id)
+            after = (page[-1].record.type, page[-1].record.id)

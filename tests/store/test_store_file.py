@@ -6,13 +6,17 @@ import os
 import random
 import sqlite3
 import stat
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from store_records import database_of, fetched, record, says
 
 from fhir_adapter.errors import DiskError, LockedError, StoreError
-from fhir_adapter.store import Store
+from fhir_adapter.store import Store, schema
 
 SOURCE = "https://ehr.invalid/fhir"
 
@@ -114,7 +118,11 @@ def test_an_empty_file_is_a_store_that_was_never_begun(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_damaged_store_is_refused_or_still_whole_but_never_half_read(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("always_checked_bytes", [2**40, 0], ids=["looked through", "too big to look through"])
+def test_a_damaged_store_is_refused_or_still_whole_but_never_half_read(
+    tmp_path: Path, seed: int, always_checked_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_ALWAYS_CHECKED_BYTES", always_checked_bytes)
     path = tmp_path / "landing.sqlite"
     with Store.open(path, SOURCE) as store:
         fetched(store, *(record(f"Observation/o{number}", "x" * 400) for number in range(200)))
@@ -133,6 +141,64 @@ def references_or_refusal(path: Path) -> set[str] | None:
             return set(says(store))
     except StoreError:
         return None
+
+
+def test_a_big_store_that_was_left_open_is_looked_through_and_one_that_was_closed_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_ALWAYS_CHECKED_BYTES", 0)
+    path = tmp_path / "landing.sqlite"
+    killed = "from pathlib import Path; import os, sys; from fhir_adapter.store import Store;" + (
+        f"store = Store.open(Path(sys.argv[1]), '{SOURCE}'); store.begin_run('2026-01-01T00:00:00Z'); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, str(path)], check=False).returncode == 9
+    assert statements_of_opening(path, monkeypatch).count("PRAGMA quick_check(1)") == 1
+    assert statements_of_opening(path, monkeypatch).count("PRAGMA quick_check(1)") == 0
+
+
+def statements_of_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+
+    class Listening(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            said.append(statement)
+            return super().execute(statement, *values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Listening))
+        Store.open(path, SOURCE).close()
+    return said
+
+
+def test_a_body_that_was_altered_is_not_handed_out(tmp_path: Path) -> None:
+    path = tmp_path / "landing.sqlite"
+    with Store.open(path, SOURCE) as store:
+        fetched(store, record("Patient/p", "here"))
+        database_of(store).execute("UPDATE body SET body = CAST(replace(CAST(body AS TEXT), 'here', 'gone') AS BLOB)")
+    with Store.open(path, SOURCE) as store, pytest.raises(StoreError, match="damaged"):
+        store.of_person("p")
+
+
+def test_a_resource_that_was_taken_away_by_hand_is_noticed(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "landing.sqlite", SOURCE) as store:
+        fetched(store, record("Patient/p"), record("Patient/q"))
+        database_of(store).execute("DELETE FROM shown WHERE id = 'q'")
+        with pytest.raises(StoreError, match="damaged"):
+            list(store.current())
+
+
+def test_who_only_watches_sees_what_a_run_commits_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "landing.sqlite"
+    with pytest.raises(StoreError, match="no landing store"):
+        Store.watch(path)
+    with Store.open(path, SOURCE) as store, Store.watch(path) as watching:
+        assert watching.last_run() is None
+        fetched(store, record("Patient/p"))
+        assert (watching.last_run(), watching.ids("Patient")) == (1, {"p"})
+        with pytest.raises(DiskError):
+            watching.begin_run("2026-01-02T00:00:00Z")
+    with Store.watch(path) as watching:
+        assert watching.source == SOURCE
 
 
 def test_a_truncated_store_is_refused(tmp_path: Path) -> None:

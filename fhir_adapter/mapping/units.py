@@ -88,5 +88,5 @@ def _spelling(unit: str) -> str:
 
 
 def _plain(value: Decimal) -> Decimal:
-    """The value without trailing zeros and without an exponent, so that equal values print alike."""
-    return Decimal(f"{value.normalize():f}")
+    """The value without trailing zeros, exponent or the sign of a zero, so that equal values print alike."""
+    return Decimal(f"{value.normalize():f}") if value else Decimal(0)

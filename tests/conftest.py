@@ -42,11 +42,15 @@ def _refuse(host: object) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def only_loopback() -> Iterator[None]:
+def only_loopback(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every connection and every name look-up is refused unless it stays on this machine.
 
-    A name under `.invalid` answers as it does everywhere: it does not exist.
+    A name under `.invalid` answers as it does everywhere: it does not exist. Whoever names a server with
+    `--fhir-base-url` (tests/server) wants it reached.
     """
+    if request.config.getoption("--fhir-base-url", default=None):
+        yield
+        return
     connect, connect_ex, sendto = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
     getaddrinfo = socket.getaddrinfo
 

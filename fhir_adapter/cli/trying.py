@@ -70,14 +70,14 @@ def load_server(
     settings = server_settings(config, server)
     import uuid
 
-    from fhir_adapter.pipeline.fetch import connected
-    from fhir_adapter.pipeline.loading import STORIES, fixture_bundles, load, require_test_server
+    from fhir_adapter.pipeline.connection import connected
+    from fhir_adapter.pipeline.loading import STORIES, access_to, fixture_bundles, load, require_test_server, types_in
     from fhir_adapter.pipeline.receipt import patients_file
 
     require_test_server(settings.server, is_for_tests)
-    stories = STORIES if background else STORIES[:1]
-    with connected(settings.server, settings) as transport:
-        loaded = load(transport, fixture_bundles(stories), receipt, uuid.uuid4().hex, say)
+    bundles = list(fixture_bundles(STORIES if background else STORIES[:1]))
+    with connected(settings.server, settings, access_to(types_in(bundles)), say) as transport:
+        loaded = load(transport, bundles, receipt, uuid.uuid4().hex, say)
     print_counts("loaded", Counter(place.partition("/")[0] for place in loaded.resources.values()))
     print_files((receipt, patients_file(receipt)))
 
@@ -86,10 +86,12 @@ def load_server(
 def unload_server(config: Config = None, server: Server = None, receipt: Receipt = Path("sandbox-load.json")) -> None:
     """Take away from a server exactly what `load` has put there."""
     settings = server_settings(config, server)
-    from fhir_adapter.pipeline.fetch import connected
+    from fhir_adapter.pipeline.connection import connected
+    from fhir_adapter.pipeline.loading import access_to
+    from fhir_adapter.pipeline.receipt import read_receipt
     from fhir_adapter.pipeline.unloading import unload
 
-    with connected(settings.server, settings) as transport:
+    with connected(settings.server, settings, access_to(read_receipt(receipt).types), say) as transport:
         print_counts("removed", unload(transport, receipt, say))
 
 

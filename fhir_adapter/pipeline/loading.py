@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from fhir_adapter.ehr.auth import Wanted
 from fhir_adapter.ehr.capability import Capability, fetch_capability
 from fhir_adapter.ehr.document import key_of, spelled, type_of, urn_of, with_references, without_id
 from fhir_adapter.ehr.transport import Transport
@@ -48,6 +49,16 @@ def load_fixtures(base_url: str) -> int:
     return len(bundles)
 
 
+def access_to(types: Sequence[str]) -> Wanted:
+    """What has to be allowed to load and unload resources of some types."""
+    return Wanted(read=tuple(types), write=tuple(types))
+
+
+def types_in(bundles: Iterable[Path]) -> list[str]:
+    """The resource types in some Bundles."""
+    return sorted({type_of(one) for path in bundles for one in _resources(path)})
+
+
 def require_test_server(base_url: str, said_so: bool) -> None:
     """`UsageError` unless the server is on this machine, or somebody has said that it is there for tests."""
     if not said_so and not is_loopback(urlsplit(base_url).hostname or ""):
@@ -57,14 +68,13 @@ def require_test_server(base_url: str, said_so: bool) -> None:
         )
 
 
-def load(transport: Transport, bundles: Iterable[Path], receipt_file: Path, load_id: str, say: Progress) -> Receipt:
+def load(transport: Transport, bundles: Sequence[Path], receipt_file: Path, load_id: str, say: Progress) -> Receipt:
     """Make the resources of some Bundles anew on a server, each under an id of its choice.
 
     The receipt is on the disk before anything is sent, and again after every Bundle. Raises `UsageError` for a server
     without transactions or a receipt that is there already, and what `Transport` raises.
     """
-    found = [_resources(path) for path in bundles]
-    types = sorted({type_of(one) for resources in found for one in resources})
+    types = types_in(bundles)
     _require_possible(fetch_capability(transport), types)
     if receipt_file.exists():
         raise UsageError(
@@ -73,11 +83,12 @@ def load(transport: Transport, bundles: Iterable[Path], receipt_file: Path, load
         )
     receipt = Receipt(server=transport.base_url, load=load_id, types=tuple(types))
     write_receipt(receipt_file, receipt)
-    for number, resources in enumerate(found, 1):
-        made = _make(transport, [one for one in resources if key_of(one) not in receipt.resources], receipt)
+    for number, path in enumerate(bundles, 1):
+        new = [one for one in _resources(path) if key_of(one) not in receipt.resources]
+        made = _make(transport, new, receipt)
         receipt = receipt.model_copy(update={"resources": {**receipt.resources, **made}})
         write_receipt(receipt_file, receipt)
-        say.waiting("invented patients", number / len(found))
+        say.waiting("invented patients", number / len(bundles))
     return receipt
 
 

@@ -147,7 +147,7 @@ class ExportServer:
         listed: Mapping[str, list[Json]] = {"output": [], "deleted": [], "error": []}
         for name, content in self.files.items():
             type = name.partition(".")[0]
-            entry = {"type": type, "url": f"{self.origin}/files/{name}"}
+            entry: Json = {"type": type, "url": f"{self.origin}/files/{name}"}
             if self.counts:
                 entry["count"] = len([line for line in content.splitlines() if line.strip()])
             listed[type if type in ("deleted", "error") else "output"].append(entry)

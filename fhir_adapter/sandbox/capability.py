@@ -19,6 +19,8 @@ _INTERACTIONS = (
     "search-type",
 )
 _RELEASED = "2026-11-22"
+_BULK = "http://hl7.org/fhir/uv/bulkdata"
+_EXPORTED = ("Patient", "Group")
 
 
 def capability_statement(base: str, types: Sequence[str]) -> dict[str, Json]:
@@ -30,6 +32,7 @@ def capability_statement(base: str, types: Sequence[str]) -> dict[str, Json]:
         "kind": "instance",
         "software": {"name": "fhir-adapter sandbox", "version": __version__},
         "implementation": {"description": "A FHIR server in memory for invented patients", "url": base},
+        "instantiates": [f"{_BULK}/CapabilityStatement/bulk-data"],
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [
@@ -38,10 +41,12 @@ def capability_statement(base: str, types: Sequence[str]) -> dict[str, Json]:
                 "documentation": (
                     "Resources are kept in memory and not validated against profiles. Searches take "
                     "_count, _sort, _total, _include and _summary=count, by GET or POST. In a transaction "
-                    "urn:uuid references and conditional references are resolved."
+                    "urn:uuid references and conditional references are resolved. Exports take _type, _since "
+                    "and _typeFilter."
                 ),
                 "resource": [_type_capability(type) for type in types],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "operation": [_export("export")],
             }
         ],
     }
@@ -63,4 +68,10 @@ def _type_capability(type: str) -> dict[str, Json]:
     }
     if includes := [name for name in sorted(parameters) if parameters[name].kind == "reference"]:
         capability["searchInclude"] = [f"{type}:{name}" for name in includes]
+    if type in _EXPORTED:
+        capability["operation"] = [_export(f"{type.lower()}-export")]
     return capability
+
+
+def _export(definition: str) -> dict[str, Json]:
+    return {"name": "export", "definition": f"{_BULK}/OperationDefinition/{definition}"}

@@ -49,12 +49,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; `version` is the resource version it is about, if it is about one."""
+    """One answer; `version` is the resource version it is about, if it is about one.
+
+    What is not JSON is `content`, of this `media_type`.
+    """
 
     status: int
     body: Json = None
     headers: Mapping[str, str] = field(default_factory=dict)
     version: Version | None = None
+    content: bytes | None = None
+    media_type: str = ""
 
 
 def read_condition(type: str, text: str) -> Pairs:

@@ -88,7 +88,7 @@ class Repository:
         current = self.current(type, id)
         if current and current.content == content:
             return current, False
-        moment, number = self._now(), self._next_number(type, id)
+        moment, number = self.now(), self._next_number(type, id)
         stamped = _stamped(resource, type, id, number, moment)
         version = Version(type, id, number, moment, method, stamped, content, keys_of(type, stamped))
         self._append(version)
@@ -99,7 +99,7 @@ class Repository:
         if not self.current(type, id):
             return None
         number = self._next_number(type, id)
-        version = Version(type, id, number, self._now(), "DELETE", None, b"", {})
+        version = Version(type, id, number, self.now(), "DELETE", None, b"", {})
         self._append(version)
         return version
 
@@ -128,6 +128,11 @@ class Repository:
         chosen = [rows[id]] if id else list(rows.values())
         versions = [version for row in chosen for version in row.versions]
         return sorted(versions, key=lambda version: (version.moment, version.number), reverse=True)
+
+    def deleted(self, type: str, since: datetime) -> list[Version]:
+        """What the resources that were deleted at `since` or later had been."""
+        rows = [row.versions for row in self._shelves[type].rows.values()]
+        return [versions[-2] for versions in rows if versions[-1].resource is None and versions[-1].moment >= since]
 
     def find(self, type: str, criteria: tuple[Criterion, ...]) -> list[Version]:
         """Current resources that meet every criterion, in the order in which they were first stored."""
@@ -177,7 +182,7 @@ class Repository:
         row = self._shelves[type].rows.get(id)
         return len(row.versions) + 1 if row else 1
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """Now, to the millisecond, and never earlier than before."""
         now = self._clock().astimezone(UTC)
         self._last = max(self._last, now.replace(microsecond=now.microsecond // 1000 * 1000))

@@ -12,6 +12,7 @@ import uvicorn
 
 from fhir_adapter.errors import UsageError
 from fhir_adapter.fhir.resource_types import R4_TYPES
+from fhir_adapter.sandbox.export import Exporting
 from fhir_adapter.sandbox.repository import Clock
 from fhir_adapter.sandbox.search import Paging
 from fhir_adapter.sandbox.service import Service
@@ -24,7 +25,7 @@ class Sandbox:
     """A small FHIR R4 server in memory, on 127.0.0.1, for the time of a `with` block.
 
     `port` 0 takes any free one. `types` are the resource types it holds, `clock` gives `meta.lastUpdated`.
-    For `overlap` and `shuffle_seed` see `Paging`.
+    For `overlap` and `shuffle_seed` see `Paging`, for `exporting` see `Exporting`.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Sandbox:
         types: Sequence[str] = R4_TYPES,
         port: int = 0,
         clock: Clock | None = None,
+        exporting: Exporting | None = None,
     ) -> None:
         self._socket = _bind(port)
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}{BASE_PATH}"
-        self.service = Service(self.base_url, Paging(page_size, max_page_size, overlap, shuffle_seed), types, clock)
+        paging = Paging(page_size, max_page_size, overlap, shuffle_seed)
+        self.service = Service(self.base_url, paging, types, clock, exporting)
         config = uvicorn.Config(
             web_application(self.service),
             lifespan="off",

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from fhir_adapter.fhir.canonical import Json
 from fhir_adapter.sandbox.capability import capability_statement
 from fhir_adapter.sandbox.exchange import Call, Reply, read_condition
+from fhir_adapter.sandbox.export import JOBS, Exporting, Exports
 from fhir_adapter.sandbox.outcome import Refused, operation_outcome
 from fhir_adapter.sandbox.query import Pairs, read_query
 from fhir_adapter.sandbox.repository import Clock, Repository, Resource, Version
@@ -23,9 +24,17 @@ _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 class Service:
     """A FHIR R4 server in memory; `answer` may be called from any thread."""
 
-    def __init__(self, base: str, paging: Paging, types: Sequence[str], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        base: str,
+        paging: Paging,
+        types: Sequence[str],
+        clock: Clock | None = None,
+        exporting: Exporting | None = None,
+    ) -> None:
         self.base = base
         self._paging = paging
+        self._exporting = exporting or Exporting()
         self._clock = clock
         self._types = frozenset(types)
         self._capability = capability_statement(base, sorted(types))
@@ -37,6 +46,7 @@ class Service:
         with self._lock:
             self.repository = Repository(self._clock) if self._clock else Repository()
             self._pages = Pages(self.repository, self.base, self._paging)
+            self._exports = Exports(self.repository, self.base, sorted(self._types), self._exporting)
 
     def answer(self, call: Call) -> Reply:
         """Serve one request; what cannot be served is an OperationOutcome with its status."""
@@ -50,6 +60,11 @@ class Service:
 
     def dispatch(self, call: Call) -> Reply:
         """Serve one request inside the lock; raises `Refused`."""
+        match call.path:
+            case ("$export",) | ("Patient", "$export") | ("Group", _, "$export"):
+                return self._exports.start(call)
+            case (name, *_) if name == JOBS:
+                return self._exports.answer(call)
         if call.path and call.path != ("metadata",):
             self.check_type(call.path[0])
         match call.method, call.path:

@@ -77,6 +77,8 @@ def _read_payload(body: bytes, content_type: str) -> Json:
 
 
 def _write_reply(reply: Reply) -> Response:
+    if reply.content is not None:
+        return Response(reply.content, reply.status, dict(reply.headers), reply.media_type)
     content = b"" if reply.body is None else encode(reply.body)
     media_type = "application/fhir+json; charset=utf-8" if content else None
     return Response(content, reply.status, dict(reply.headers), media_type)

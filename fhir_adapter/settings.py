@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     bulk: Literal["off", "auto", "system", "group", "patient"] = "off"
     search_by_post: bool = False
     vendor: str = "auto"
+    in_full: tuple[str, ...] = ()
+    trust_totals: bool = True
     publish: bool = True
     publish_to: str = ""
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 200

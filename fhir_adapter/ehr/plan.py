@@ -55,12 +55,15 @@ _DATE_PARAMS = {
 
 class Wishes(msgspec.Struct, frozen=True):
     """What the site wants: bulk export of a `level` (empty: none), searches by POST, and the types that are to be asked
-    for by code, each with the tokens (`system|code`) that the study reads.
+    for by code, each with the tokens (`system|code`) that the study reads. Types `in_full` are never asked for what
+    changed; `totals` off: what the server counts is not believed.
     """
 
     level: Level = ""
     by_post: bool = False
     codes: Mapping[str, Sequence[str]] = {}
+    in_full: tuple[str, ...] = ()
+    totals: bool = True
 
 
 class StreamPlan(msgspec.Struct, frozen=True):
@@ -99,10 +102,6 @@ class StreamPlan(msgspec.Struct, frozen=True):
         """The same plan, knowing which people there are."""
         return msgspec.structs.replace(self, people=tuple(people))
 
-    def without_since(self, why: str) -> StreamPlan:
-        """The same plan for a server that cannot be believed when it is asked for what changed."""
-        return msgspec.structs.replace(self, since_param="", reason=f"{self.reason} {why}")
-
 
 def plan(
     capability: Capability,
@@ -137,7 +136,7 @@ def _plan_of(type: str, capability: Capability, people: tuple[str, ...], vendor:
     by_person = bool(param and (people or vendor.about("person-required", type)))
     code_param, codes = _narrowed(type, listed, vendor, wishes)
     how: How = "export" if exported else "person" if by_person else "codes" if codes else "search"
-    since = _since(type, listed, vendor)
+    since = "" if type in wishes.in_full else _since(type, listed, vendor)
     return StreamPlan(
         type,
         how,
@@ -146,7 +145,7 @@ def _plan_of(type: str, capability: Capability, people: tuple[str, ...], vendor:
         param,
         _includes(type, listed, by_person or not _is_searchable(capability, "Medication")),
         "_lastUpdated,_id" if {"_lastUpdated", "_id"} <= listed.search_params else "",
-        trust_total=vendor.about("totals-wrong", type) is None,
+        trust_total=wishes.totals and vendor.about("totals-wrong", type) is None,
         since_param=since,
         date_param=_date_parameter(type, listed),
         history=listed.history,
@@ -234,7 +233,7 @@ def _reason(type: str, how: How, wishes: Wishes, param: str, codes: tuple[str, .
         told.append(f" by {param}{f' in {len(codes)} portions' if len(codes) > 1 else ''}: {_unseen(type, param)}")
     told.append(".")
     if not incremental:
-        told.append(" The server cannot be asked what changed, so it is fetched in full each time.")
+        told.append(" The server is not asked what changed, so it is fetched in full each time.")
     return "".join(told)
 
 

@@ -133,6 +133,13 @@ def test_a_vendor_without_last_updated_wins_over_a_statement_that_lists_it() -> 
     assert planned("Observation", (), fact("no-last-updated", types=["Patient"])).since_param == "_lastUpdated"
 
 
+def test_a_site_may_want_a_type_in_full_and_totals_not_believed() -> None:
+    found = planned("Observation", wishes=Wishes(in_full=("Observation",), totals=False))
+    assert (found.since_param, found.trust_total) == ("", False)
+    assert "fetched in full each time" in found.reason
+    assert planned("Procedure", wishes=Wishes(in_full=("Observation",))).since_param == "_lastUpdated"
+
+
 def test_page_size_totals_and_post_follow_the_vendor() -> None:
     found = planned(
         "Observation",

@@ -124,10 +124,15 @@ def scheduler_of(
         tell("next_run", f"next run at {at}", due=at)
         on_next(due)
 
+    reasons = {
+        events.EVENT_JOB_MISSED: "it is too late for it",
+        events.EVENT_JOB_MAX_INSTANCES: "the run before is still going",
+        events.EVENT_JOB_ERROR: "it could not be started",
+    }
+
     def left_out(event: JobEvent) -> None:
-        why = "it is too late for it" if event.code == events.EVENT_JOB_MISSED else "the run before is still going"
-        tell("night_left_out", f"a run was left out: {why}", logging.WARNING)
+        tell("night_left_out", f"a run was left out: {reasons[event.code]}", logging.WARNING)
 
     scheduler.add_listener(next_known, events.EVENT_SCHEDULER_STARTED | events.EVENT_JOB_SUBMITTED)
-    scheduler.add_listener(left_out, events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES)
+    scheduler.add_listener(left_out, sum(reasons))
     return scheduler

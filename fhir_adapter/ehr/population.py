@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -24,6 +25,8 @@ _GONE = frozenset({404, 410})
 _RETRACTED = "entered-in-error"
 _ENDED = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PLACE = re.compile(r"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
+_ID = re.compile(r"(?:Patient/)?[A-Za-z0-9\-.]{1,64}")
+_ONE_A_LINE = "One Patient id a line, as the server has it in Patient.id."
 _OTHER_WAYS = "Name the patients in a file instead (`patients`), or ask for another Group or List."
 
 
@@ -63,8 +66,28 @@ class Population(msgspec.Struct, frozen=True):
 
 
 def listed(ids: Sequence[str]) -> Population:
-    """The people named in a file."""
+    """The people of a list of ids."""
     return Population("file", tuple(dict.fromkeys(ids)))
+
+
+def read_people(path: Path) -> Population:
+    """The people named in a file, one a line: `ID` or `Patient/ID`; blank lines and lines with # are passed over.
+
+    `UsageError` for a file that cannot be read, names nobody, or has a line that is no id.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"the list of patients {path} cannot be read", _ONE_A_LINE) from None
+    ids = []
+    for number, line in enumerate(lines, start=1):
+        if line and not line.startswith("#"):
+            if not _ID.fullmatch(line):
+                raise UsageError(f"{path}: line {number} is not the id of a Patient", _ONE_A_LINE)
+            ids.append(line.removeprefix("Patient/"))
+    if not ids:
+        raise UsageError(f"the list of patients {path} names nobody", _ONE_A_LINE)
+    return listed(ids)
 
 
 def fetch_group(transport: Transport, id: str, today: str) -> Population:

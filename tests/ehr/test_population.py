@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fakehttp import BASE, in_turn, ok, refusal, transport_to
 
-from fhir_adapter.ehr.population import Population, fetch_group, fetch_list, listed
+from fhir_adapter.ehr.population import Population, fetch_group, fetch_list, listed, read_people
 from fhir_adapter.errors import AccessError, FhirAdapterError, IncompleteError, Unreachable, UsageError
 
 TODAY = "2026-11-22"
@@ -59,6 +60,34 @@ def test_a_file_names_each_person_once() -> None:
     assert listed(["b", "a", "b"]).people == ("b", "a")
     assert Population().everybody
     assert not listed([]).everybody
+
+
+def test_the_lines_of_a_file_are_ids_however_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "patients.txt"
+    path.write_bytes(b"\xef\xbb\xbfa\r\n\r\n  Patient/b  \n# a comment\na\n")
+    assert read_people(path).people == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "names nobody"),
+        (b"# nobody yet\n", "names nobody"),
+        (b"a\nCANARY x\n", "line 2 is not the id"),
+        (b"CANARY;a\n", "line 1 is not"),
+        (b"Observation/CANARY\n", "line 1 is not"),
+        (b"CANARY" * 20, "line 1 is not"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_a_file_that_does_not_name_people_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "patients.txt"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=told) as problem:
+        read_people(path)
+    assert "CANARY" not in problem.value.message + problem.value.hint
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_people(tmp_path / "missing")
 
 
 def test_the_members_of_a_group_are_asked_for_once_each_and_in_order() -> None:

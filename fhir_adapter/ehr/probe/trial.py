@@ -51,6 +51,11 @@ def try_streams(transport: Transport, streams: Sequence[StreamPlan], people: Seq
     return [trials[stream.type] for stream in streams]
 
 
+def first_patient(transport: Transport) -> str:
+    """The id of any Patient on the server; empty if none can be had."""
+    return _patient(ask(transport, "Patient", ONE))
+
+
 def question_for(stream: StreamPlan, person: str = "") -> tuple[tuple[str, str], ...]:
     """The parameters of one search of a stream, about everybody or about one patient."""
     params = list(stream.params)

@@ -104,11 +104,9 @@ def print_units(
     from fhir_adapter.unattended.kubernetes import kubernetes_cron_job
     from fhir_adapter.unattended.systemd import systemd_units
 
-    wanted = [
-        write
-        for asked, write in ((systemd, systemd_units), (crontab, lines_for_cron), (k8s, kubernetes_cron_job))
-        if asked
-    ]
+    crontab = crontab or bool(cron and not systemd and not k8s)
+    writers = ((systemd, systemd_units), (crontab, lines_for_cron), (k8s, kubernetes_cron_job))
+    wanted = [write for asked, write in writers if asked]
     if len(wanted) != 1:
         raise UsageError("print one of them at a time", "--systemd, --crontab or --k8s")
     before = context.parent.params if context.parent else {}

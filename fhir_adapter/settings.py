@@ -66,7 +66,12 @@ class Settings(BaseSettings):
     """Settings of one site. Exactly one of `server` and `folder` says where the records are."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     server: str = ""
@@ -122,7 +127,9 @@ class _File(TomlConfigSettingsSource):
     """The TOML file; a key may be spelled like its flag, with hyphens."""
 
     def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        content = {key.replace("-", "_"): value for key, value in super()._read_file(file_path).items()}
+        # A byte order mark, which editors on Windows write, is no part of TOML.
+        written = tomllib.loads(Path(str(file_path)).read_text(encoding="utf-8-sig"))
+        content = {key.replace("-", "_"): value for key, value in written.items()}
         for section in ("auth", "publish_auth"):
             if isinstance(content.get(section), dict):
                 content[section] = {key.replace("-", "_"): value for key, value in content[section].items()}

@@ -48,4 +48,6 @@ def _cell(value: Cell) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text
+    # A carriage return would not be quoted, and end the row for most readers.
+    shown = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{shown}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else shown

@@ -86,7 +86,7 @@ def test_parameters_may_be_toml_values(config: Path) -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_not_matter(config: Path) -> None:
-    config.write_bytes(b'page_size = 5\r\nstudy = "x"\r\n')
+    config.write_bytes(b'\xef\xbb\xbfpage_size = 5\r\nstudy = "x"\r\n')
     assert (settings(config).page_size, settings(config).study) == (5, "x")
 
 

@@ -60,7 +60,7 @@ def is_unremarkable(body: bytes) -> bool:
         value = _plain.decode(body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and body.count(b'"') == msgspec.json.encode(value).count(b'"')
+    return isinstance(value, dict) and body.count(b'"') == _written.encode(value).count(b'"')
 
 
 def has_half_pair(text: str) -> bool:
@@ -91,6 +91,7 @@ def _integer(text: str) -> int:
 
 
 _plain = msgspec.json.Decoder(float_hook=_decimal)
+_written = msgspec.json.Encoder(decimal_format="number")
 
 
 def _constant(_: str) -> None:

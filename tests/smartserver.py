@@ -11,7 +11,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -35,7 +35,6 @@ from fhir_adapter.sandbox.web import BASE_PATH, web_application
 
 CLIENT = "night-client"
 SECRET = "s3cret-of+the/client"
-App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 @dataclass
@@ -65,7 +64,7 @@ class SmartServer:
 
     def __init__(self, keys: Iterable[SigningKey], habits: Habits) -> None:
         self.habits = habits
-        self.keys = KeySet.import_key_set({"keys": [key.public_jwk() for key in keys]})  # type: ignore[typeddict-item]
+        self.keys = KeySet([type(key.key).import_key(key.public_jwk()) for key in keys])  # type: ignore[arg-type]
         self._fhir, self._auth = _socket(), _socket()
         self.fhir_url = f"http://127.0.0.1:{self._fhir.getsockname()[1]}{BASE_PATH}"
         self.token_url = f"http://127.0.0.1:{self._auth.getsockname()[1]}/auth/token"
@@ -201,10 +200,29 @@ class SmartServer:
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         return "" if good and in_time and fresh and fields["client_assertion_type"] == kind else "invalid_client"
 
+    # Both
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        at_fhir = scope["server"][1] == self._fhir.getsockname()[1]
+        await (self.fhir if at_fhir else self.auth)(scope, receive, send)
+
     @contextmanager
     def running(self) -> Iterator[SmartServer]:
-        with serving(self.fhir, self._fhir), serving(self.auth, self._auth):
+        config = uvicorn.Config(
+            self, interface="asgi3", lifespan="off", log_config=None, access_log=False, date_header=False
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [self._fhir, self._auth]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.002)
+        try:
             yield self
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+            self._fhir.close()
+            self._auth.close()
 
 
 @contextmanager
@@ -218,28 +236,3 @@ def _socket() -> socket.socket:
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.bind(("127.0.0.1", 0))
     return bound
-
-
-@contextmanager
-def serving(app: App, bound: socket.socket) -> Iterator[None]:
-    """An ASGI application on a socket that is already bound."""
-    config = uvicorn.Config(
-        app,
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        date_header=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-        bound.close()

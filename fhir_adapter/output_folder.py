@@ -12,6 +12,7 @@ Everything is written beside, flushed to the disk, and then `.current` is replac
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,11 @@ class OutputFolder:
         return self.path / "store" / "landing.sqlite"
 
     @property
+    def export(self) -> Path:
+        """Where the files of a bulk export are until they are landed."""
+        return self.path / "store" / "export"
+
+    @property
     def journal(self) -> Path:
         return self.path / "store" / "delivery.journal"
 
@@ -47,8 +53,7 @@ class OutputFolder:
         """Whether the folder can be used, before anything is asked of anybody; nothing is made yet."""
         if "://" in str(self.path) or (self.path.exists() and not self.path.is_dir()):
             raise UsageError(f"the output {self.path} is not a folder", "name another one with --out")
-        nearest = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
-        if not os.access(nearest, os.W_OK | os.X_OK):
+        if not os.access(self._nearest(), os.W_OK | os.X_OK):
             raise DiskError(
                 f"the output folder {self.path} cannot be written", "choose another --out, or its permissions"
             )
@@ -62,6 +67,28 @@ class OutputFolder:
             probe = self._generations / ".probe"
             probe.write_bytes(b"")
             probe.unlink()
+
+    def is_locked(self) -> bool:
+        """Is a run working here at this moment? Nothing is made or changed."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def free_bytes(self) -> int:
+        """Room on the disk that the folder is or will be on."""
+        return shutil.disk_usage(self._nearest()).free
+
+    def _nearest(self) -> Path:
+        """The folder itself, or the nearest one above it that exists."""
+        return next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -224,7 +224,7 @@ def _includes(type: str, offered: TypeCapability, needed: bool) -> tuple[tuple[s
 def _reason(type: str, how: How, wishes: Wishes, param: str, codes: tuple[str, ...], *, incremental: bool) -> str:
     ways = {
         "search": "searched as a whole",
-        "person": "searched for each patient",
+        "person": "asked for one by one" if type == "Patient" else "searched for each patient",
         "codes": "searched",
         "export": f"taken from a bulk export ({wishes.level})",
     }

@@ -122,6 +122,12 @@ class Transport:
         denied: frozenset[str] = getattr(self._auth, "denied_types", frozenset())
         return denied
 
+    @property
+    def granted_scopes(self) -> frozenset[str]:
+        """What the credentials were given permission for, as the server spells it; known once something was asked."""
+        granted: frozenset[str] = getattr(self._auth, "granted_scopes", frozenset())
+        return granted
+
     def close(self) -> None:
         self._client.close()
 

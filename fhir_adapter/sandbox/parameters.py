@@ -34,7 +34,7 @@ MedicationDispense identifier token identifier
 Medication,Group,ResearchStudy,ResearchSubject,EpisodeOfCare identifier token identifier
 DocumentReference,List identifier token identifier
 Organization,Practitioner,PractitionerRole,Location,Device,ServiceRequest identifier token identifier
-CarePlan identifier token identifier
+CarePlan,Basic identifier token identifier
 Measure,MeasureReport,Library,ValueSet,CodeSystem,ConceptMap identifier token identifier
 StructureDefinition identifier token identifier
 Measure,Library,ValueSet,CodeSystem,ConceptMap,StructureDefinition,NamingSystem status token status

@@ -6,6 +6,7 @@ What is made is taken away at once, whatever happened in between; what could not
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -78,7 +79,7 @@ def _create(transport: Transport, name: str) -> tuple[str, list[Finding]]:
 
 def _conditional_update(transport: Transport, name: str) -> Finding:
     try:
-        transport.put(f"Basic?identifier={_SYSTEM}|{name}", _basic(name))
+        transport.put(f"Basic?{urlencode({'identifier': f'{_SYSTEM}|{name}'})}", _basic(name))
     except _REFUSED:
         return warn("conditional update", "refused", "Documents are looked for before they are written.")
     return ok("conditional update", "works")

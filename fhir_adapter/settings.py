@@ -100,9 +100,11 @@ class Settings(BaseSettings):
     horizon_s: Annotated[float, Field(ge=0)] = 150.0
     sweep_every: Annotated[int, Field(ge=1)] = 7
     max_deleted_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    max_wait_s: Annotated[float, Field(gt=0)] = 86_400.0
     unreadable_lines: Annotated[int, Field(ge=0)] = 0
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()
+    download_hosts: tuple[str, ...] = ()
     auth: AuthSettings = AuthSettings()
     publish_auth: AuthSettings = AuthSettings()
     cron: str = "0 2 * * *"

@@ -39,7 +39,11 @@ def connected(
     )
     auth = authentication(ours, base_url, wanted or _reading(settings), connect, say=say or Progress(), section=section)
     with connect(
-        base_url, auth=auth, max_connections=settings.concurrency, aliases=settings.base_url_aliases
+        base_url,
+        auth=auth,
+        max_connections=settings.concurrency,
+        aliases=settings.base_url_aliases,
+        download_hosts=settings.download_hosts,
     ) as transport:
         yield transport
 

@@ -6,14 +6,12 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import trustme
 from faultserver import FaultServer, answer, fault_server, sends
 from front import FHIR, Exchange, Front, Trick, changed, says, with_next
 from hospital import Hospital
 
-from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.sandbox import Sandbox
 
 SECRET = "canary-secret"
@@ -30,15 +28,17 @@ def stranger() -> Iterator[FaultServer]:
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every transport has credentials that must not travel."""
-    monkeypatch.setitem(Transport.__init__.__kwdefaults__, "auth", httpx.BasicAuth("site", SECRET))
+    """The site has credentials, for its own server alone."""
+    monkeypatch.setenv("FHIR_ADAPTER__AUTH__METHOD", "bearer")
+    monkeypatch.setenv("FHIR_ADAPTER__AUTH__TOKEN", SECRET)
 
 
 def is_refused(hospital: Hospital, stranger: FaultServer, trick: Trick, says: str) -> None:
     """The stream is incomplete, the credentials went to the server and nowhere else."""
     hospital.front.on("Observation", trick, page=2, for_ever=True)
     night = hospital.fetch()
-    assert all("authorization" in asked.request.headers for asked in hospital.front.asked)
+    shown = [asked.request.headers.get("authorization") for asked in hospital.front.asked if asked.page]
+    assert set(shown) == {f"Bearer {SECRET}"}
     assert stranger.connections == 0
     assert SECRET not in night.ended.told
     hospital.is_incomplete(night, "Observation", says)

@@ -7,6 +7,7 @@ remark. Whatever does not fit is not refused, only left to them. A property test
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from types import NoneType, UnionType
@@ -25,7 +26,10 @@ _DAY = r"(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?
 _YEAR = r"(?:1[89]|20)\d\d"
 _MOMENT = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)"
 _WORD = r"^[!-~]+$"
-
+_BLANKS = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_BLANK_FIRST = re.compile(b'"(?:' + b"|".join(blank.encode() for blank in _BLANKS) + b")")
 
 Field = tuple[str, object] | tuple[str, object, object]
 
@@ -34,18 +38,19 @@ def _text(pattern: str) -> object:
     return Annotated[str, Meta(pattern=pattern)]
 
 
+_NOT_EMPTY = Annotated[str, Meta(min_length=1)]
 # Each kind of value is a subset of what the models accept: no years before 1800, no code with a blank in it.
 _PRIMITIVES: Mapping[str, object] = {
     "Code": _text(_WORD),
     "Id": _text(r"^[A-Za-z0-9\-.]{1,64}$"),
-    "Uri": _text(_WORD),
-    "Canonical": _text(_WORD),
-    "String": _text(r"\S"),
-    "Markdown": _text(r"\S"),
+    "Uri": _NOT_EMPTY,
+    "Canonical": _NOT_EMPTY,
+    "String": _NOT_EMPTY,
+    "Markdown": _NOT_EMPTY,
     "Date": _text(rf"^{_YEAR}(?:-(?:0[1-9]|1[0-2])|-(?:{_DAY}))?$"),
     "DateTime": _text(rf"^{_YEAR}(?:-(?:0[1-9]|1[0-2])|-(?:{_DAY})(?:{_MOMENT})?)?$"),
     "Instant": _text(rf"^{_YEAR}-(?:{_DAY}){_MOMENT}$"),
-    "Xhtml": _text(r"\S"),
+    "Xhtml": _NOT_EMPTY,
     "Decimal": Annotated[float, Meta(ge=-1e300, le=1e300)],
     "Integer": Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)],
     "UnsignedInt": Annotated[int, Meta(ge=0, le=2**31 - 1)],
@@ -61,13 +66,18 @@ _SIMPLE_VALUES = ("Coding", "CodeableConcept", "Quantity", "Period", "Reference"
 def fits(type: str, body: bytes) -> bool:
     """Whether the R4B model of this resource type certainly accepts `body`. False says nothing."""
     decoder = _decoder(type)
-    if decoder is None:
+    if decoder is None or _may_be_blank(body):
         return False
     try:
         decoder.decode(body)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _may_be_blank(body: bytes) -> bool:
+    """Whether a text may consist of blanks only that the models do not take for text, escaped or beyond ASCII."""
+    return b'"\\' in body or (not body.isascii() and _BLANK_FIRST.search(body) is not None)
 
 
 @lru_cache(maxsize=512)

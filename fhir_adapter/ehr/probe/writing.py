@@ -66,6 +66,8 @@ def _create(transport: Transport, name: str) -> tuple[str, list[Finding]]:
     try:
         transport.put(f"Basic/{name}", _basic(name, name))
         return name, [ok("update creates", "a client may choose ids")]
+    except Unconfirmed as lost:  # it may be there, so it is taken away like the others
+        return name, [warn("update creates", lost.message, "A run would look before it sends anything again.")]
     except _REFUSED:
         means = "Documents are then found again by their identifier."
         found = [warn("update creates", "a client may not choose ids", means)]
@@ -73,7 +75,7 @@ def _create(transport: Transport, name: str) -> tuple[str, list[Finding]]:
         answer = transport.post("Basic", _basic(name))
     except _REFUSED as refused:
         means = "Whether the server can be written to was not seen."
-        return "", [warn("writing", f"no Basic resource can be created: {refused.message}", means)]
+        return "", [*found, warn("writing", f"no Basic resource can be created: {refused.message}", means)]
     return _id_of(answer), found
 
 

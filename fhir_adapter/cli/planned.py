@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WIDTH = 118
 
 
-def print_checked(checked: Checked, *, as_json: bool) -> None:
+def print_checked(checked: Checked, *, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps(_as_data(checked), ensure_ascii=False, indent=1))
         return

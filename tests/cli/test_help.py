@@ -8,8 +8,11 @@ import sys
 import pytest
 from whole_runs import command, run_process
 
-HEAVY = ("pandas", "lifelines", "matplotlib", "httpx", "fhir", "scipy", "uvicorn")
-VERBS = ("demo", "run", "fetch", "build", "analyze", "report", "publish", "explain", "check", "status", "sandbox")
+HEAVY = ("joserfc", "pandas", "lifelines", "matplotlib", "httpx", "fhir", "scipy", "uvicorn")
+VERBS = (
+    *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish"),
+    *("explain", "check", "status", "sandbox"),
+)
 SHOW_HELP = """
 import sys
 from fhir_adapter import cli

@@ -7,7 +7,8 @@ one Provenance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from fhir_adapter.ehr.capability import Capability
 from fhir_adapter.ehr.document import Document, key_of, name_of, type_of, with_own_id
 from fhir_adapter.ehr.failures import Unconfirmed
 from fhir_adapter.ehr.journal import Journal, Owed, owed_for
-from fhir_adapter.ehr.sending import NoTransactions, send_one, send_together
+from fhir_adapter.ehr.sending import NotTogether, send_one, send_together
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.whereabouts import Whereabouts
 from fhir_adapter.errors import DeliveryError, ServerRefused, UsageError
@@ -158,35 +159,44 @@ class _Work:
         """One round. A sentence about what went wrong and another look may settle, or nothing."""
         try:
             if self._together:
-                send_together(self._transport, self._capability, self._where, documents)
+                with _naming(documents):
+                    send_together(self._transport, self._capability, self._where, documents)
             else:
                 self._send_one_by_one(documents, owed)
-        except NoTransactions:
+        except NotTogether:
             self._together = False
             return self._send(documents, owed)
         except Unconfirmed as unconfirmed:
             return unconfirmed.message
         except ServerRefused as refused:
             if refused.status not in _CONFLICTS:
-                raise _named(refused, documents) from None
+                raise
             return f"Somebody else keeps changing them (HTTP {refused.status})."
         return ""
 
     def _send_one_by_one(self, documents: list[Document], owed: list[Owed]) -> None:
         self._journal.write_owed(owed)
         for document in documents:
-            send_one(self._transport, self._capability, self._where, document)
+            with _naming([document]):
+                send_one(self._transport, self._capability, self._where, document)
             self._where.look(document)  # where it is now: the Provenance at the end points to it
 
 
-def _named(refused: ServerRefused, documents: Sequence[Document]) -> ServerRefused:
-    said = ", ".join([f"HTTP {refused.status}", *refused.issues])
-    return ServerRefused(
-        f"The server refused {_listed(documents)} ({said}).",
-        "The server's own log says which element it did not like.",
-        status=refused.status,
-        issues=refused.issues,
-    )
+@contextmanager
+def _naming(documents: Sequence[Document]) -> Iterator[None]:
+    """A refusal that no other look can settle says what was refused."""
+    try:
+        yield
+    except ServerRefused as refused:
+        if refused.status in _CONFLICTS:
+            raise
+        said = ", ".join([f"HTTP {refused.status}", *refused.issues])
+        raise ServerRefused(
+            f"The server refused {_listed(documents)} ({said}).",
+            "The server's own log says which element it did not like.",
+            status=refused.status,
+            issues=refused.issues,
+        ) from None
 
 
 def _listed(documents: Sequence[Document]) -> str:

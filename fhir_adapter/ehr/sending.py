@@ -22,12 +22,15 @@ from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.whereabouts import Whereabouts
 from fhir_adapter.errors import ServerRefused
 
-_NO_TRANSACTIONS = frozenset({404, 405, 501})
-_CONFLICTS = ("409", "412")
+# It takes none after all; or none as big as this one: Medplum (2026-11) answers 400 to more than 8 entries when one of
+# them is a conditional update, others 413.
+_NOT_TOGETHER = frozenset({404, 405, 501, 400, 413})
 
 
-class NoTransactions(Exception):
-    """The server says it takes transactions, and does not."""
+class NotTogether(Exception):
+    """The server says it takes transactions, and does not take this one. What one document has to do with that shows
+    when they are sent one by one.
+    """
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -82,7 +85,7 @@ def _new(document: Document, offered: TypeCapability) -> Write:
 def send_together(
     transport: Transport, capability: Capability, where: Whereabouts, documents: Sequence[Document]
 ) -> None:
-    """One transaction. `Unconfirmed` if the answer does not confirm every entry, `NoTransactions`,
+    """One transaction. `Unconfirmed` if the answer does not confirm every entry, `NotTogether`,
     `ServerRefused`.
     """
     writes = [write_of(document, where, capability, transport.base_url) for document in documents]
@@ -95,8 +98,8 @@ def send_together(
     try:
         answer = transport.post("", spelled(bundle))
     except ServerRefused as refused:
-        if refused.status in _NO_TRANSACTIONS:
-            raise NoTransactions from None
+        if refused.status in _NOT_TOGETHER:
+            raise NotTogether from None
         raise
     _check_answers(answer.body, writes)
 

@@ -350,8 +350,29 @@ def test_documents_that_point_to_each_other_still_do_where_the_server_chooses_id
         assert run(server, [measure(), pointing]).sent == []
 
 
-@pytest.mark.parametrize("status", [400, 422, 413])
-def test_a_refusal_is_reported_with_its_kind_and_nothing_is_repeated(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_server_that_takes_no_transaction_as_big_as_ours_gets_one_document_after_the_other(status: int) -> None:
+    """As Medplum does with conditional updates (400), and others with anything big (413)."""
+    server = FakeFhir(update_create=False)
+    server.before[:] = [lambda request: respond(status) if is_transaction(request) else None] * 50
+    delivery = run(server)
+    assert (len(delivery.sent), server.count("MeasureReport"), server.count("Provenance")) == (3, 2, 1)
+    assert run(server).sent == []
+
+
+def is_transaction(request: httpx.Request) -> bool:
+    return request.method == "POST" and str(request.url).rstrip("/").endswith("/fhir")
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_document_that_is_refused_alone_too_is_named_alone(status: int) -> None:
+    server = FakeFhir()
+    server.before[:] = [lambda request: None if request.method == "GET" else respond(status)] * 50
+    with pytest.raises(ServerRefused, match=rf"refused 1 Measure .HTTP {status}"):
+        run(server)
+
+
+def test_a_refusal_is_reported_with_its_kind_and_nothing_is_repeated() -> None:
     server = FakeFhir()
     refusals: list[str] = []
 
@@ -360,12 +381,12 @@ def test_a_refusal_is_reported_with_its_kind_and_nothing_is_repeated(status: int
             return None
         refusals.append(request.method)
         body = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invariant"}]}
-        return respond(status, body)
+        return respond(422, body)
 
     server.before[:] = [refuse] * 50
-    with pytest.raises(ServerRefused, match=f"2 MeasureReport, 1 Provenance .HTTP {status}, invariant") as caught:
+    with pytest.raises(ServerRefused, match=r"2 MeasureReport, 1 Provenance .HTTP 422, invariant") as caught:
         run(server)
-    assert (caught.value.status, caught.value.exit_code, len(refusals)) == (status, 4, 1)
+    assert (caught.value.status, caught.value.exit_code, len(refusals)) == (422, 4, 1)
 
 
 def test_refused_credentials_and_a_server_that_is_down_keep_their_exit_codes() -> None:

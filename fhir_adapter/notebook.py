@@ -131,8 +131,8 @@ def build(study: StudyFolder, source: str | Path) -> CohortFrames:
         tempfile.TemporaryDirectory() as beside,
         Store.open(Path(beside) / "landing.sqlite", f"folder:{path}") as store,
     ):
-        with reached(Settings(folder=path)) as land:
-            land(store, _NO_CLOCK, Progress()).require_complete()
+        with reached(Settings(folder=path), _NO_CLOCK, Progress()) as land:
+            land(store).require_complete()
         return CohortFrames(build_cohort(store, study))
 
 

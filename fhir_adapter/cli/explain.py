@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fhir_adapter.cli.app import app
-from fhir_adapter.cli.options import Config, Out, SetParameter, Study, settings_from
+from fhir_adapter.cli.options import AsOf, Config, Out, SetParameter, Study, settings_from
 
 
 @app.command()
@@ -18,6 +18,7 @@ def explain(
     study: Study = None,
     set: SetParameter = None,
     out: Out = None,
+    as_of: AsOf = "",
     as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False,
 ) -> None:
     """Say why a person is in the cohort or not, and why each classification is what it is."""
@@ -26,7 +27,7 @@ def explain(
     from fhir_adapter.report.explanation import explain as in_sentences
 
     said = {"study": study, "set": set, "out": out}
-    subject_id, findings = findings_of(patient, settings_from(config, False, said))
+    subject_id, findings = findings_of(patient, settings_from(config, False, said), as_of)
     if as_json:
         print(
             json.dumps(

@@ -50,7 +50,21 @@ LogFormat = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only warnings and errors.")]
+Full = Annotated[bool, typer.Option("--full", help="Fetch everything anew, not only what changed since the last run.")]
+AcceptDeletions = Annotated[
+    bool, typer.Option("--accept-deletions", help="Believe it when much more than usual is not there any more.")
+]
+AsOf = Annotated[
+    str,
+    typer.Option("--as-of", metavar="RUN|DATE", help="From what was known after that run, or at the end of that day."),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also what is asked again, and how long it took.")]
+
+
+# What is said on the command line alone, for once.
+_OF_THE_MOMENT = frozenset(
+    {"config", "quiet", "verbose", "full", "accept_deletions", "retry_quarantine", "as_of", "dry_run"}
+)
 
 
 def settings_from(config: Path | None, need_source: bool, flags: dict[str, Any]) -> Settings:
@@ -70,4 +84,4 @@ def _pair(text: str) -> tuple[str, str]:
 
 def given(arguments: dict[str, Any]) -> dict[str, Any]:
     """The flags of a command that are settings, from its local names; asked for before a command imports anything."""
-    return {name: value for name, value in arguments.items() if name not in ("config", "quiet", "verbose")}
+    return {name: value for name, value in arguments.items() if name not in _OF_THE_MOMENT}

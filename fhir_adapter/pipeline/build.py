@@ -24,7 +24,7 @@ from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.homes import Homes
 from fhir_adapter.publish.cohort_tables import cohort_tables, count_by, eligibility
 from fhir_adapter.rules.judge import judge
-from fhir_adapter.store import Store
+from fhir_adapter.store import View
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class Cohort:
         )
 
 
-def build(store: Store, folder: StudyFolder) -> Cohort:
-    """Map and judge everybody in the store."""
-    return build_from(store.current(), store.quarantine(), folder, Homes.of(store))
+def build(view: View, folder: StudyFolder) -> Cohort:
+    """Map and judge everybody in the store, as it is or as it was."""
+    return build_from(view.current(), view.quarantine(), folder, Homes.of(view))
 
 
 def build_from(

@@ -8,17 +8,19 @@ from fhir_adapter.mapping.study import read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import with_last_parameters
 from fhir_adapter.pipeline.build import build
+from fhir_adapter.pipeline.moment import known
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
 
-def findings_of(patient: str, settings: Settings) -> tuple[str, tuple[AnyFinding, ...]]:
+def findings_of(patient: str, settings: Settings, as_of: str = "") -> tuple[str, tuple[AnyFinding, ...]]:
     """The surviving id and the findings of the person with this Patient id (or one merged into them)."""
     settings = with_last_parameters(settings, Progress())
     folder = read_study(settings.study, settings.set)
     with Store.reopen(OutputFolder(settings.out).store) as store:
-        found = build(store, folder).findings_of(patient.removeprefix("Patient/"))
+        view = known(store, as_of).view if as_of else store
+        found = build(view, folder).findings_of(patient.removeprefix("Patient/"))
     if found is None:
         message = f"no person with this id was fetched into {settings.out}, or the links of the Patient cannot be used"
         raise UsageError(message, "use the logical id of the Patient on the source server; see cohort/rejects.csv")

@@ -8,7 +8,7 @@ from functools import cache
 from fhir_adapter.ehr.url_policy import UrlPolicy
 from fhir_adapter.errors import ForeignUrl
 from fhir_adapter.fhir.record import Record, home_of_patient
-from fhir_adapter.store import Store
+from fhir_adapter.store import Store, View
 
 _ALIASES = "server-aliases"
 
@@ -25,11 +25,11 @@ class Homes:
         self._policy = UrlPolicy(base_url, aliases) if base_url else None
 
     @classmethod
-    def of(cls, store: Store) -> Homes:
+    def of(cls, view: View) -> Homes:
         """As the last fetch has known them."""
-        if store.source.startswith("folder:"):
+        if view.source.startswith("folder:"):
             return cls()
-        return cls(store.source, (store.recall(_ALIASES) or "").split())
+        return cls(view.source, (view.recall(_ALIASES) or "").split())
 
     @property
     def base_url(self) -> str:

@@ -198,11 +198,6 @@ class Store(View):
         with self._connection.transaction() as database:
             writing.remember(database, name, value)
 
-    def recall(self, name: str) -> str | None:
-        """A fact that was remembered and not forgotten."""
-        with self._connection.reading() as database:
-            return reading.recall(database, name)
-
     def forget(self, name: str) -> None:
         """Forget a fact, if it is there."""
         with self._connection.transaction() as database:

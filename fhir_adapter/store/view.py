@@ -93,6 +93,11 @@ class View:
         with self._connection.reading() as database:
             return reading.total(database, self._moment)
 
+    def recall(self, name: str) -> str | None:
+        """A small fact that was remembered and not forgotten: the newest, whatever the moment."""
+        with self._connection.reading() as database:
+            return reading.recall(database, name)
+
     def _records(self, condition: str, values: Mapping[str, object]) -> Iterator[Record]:
         return (shown.record for shown in self._shown(condition, values))
 

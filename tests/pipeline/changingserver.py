@@ -16,9 +16,11 @@ from fhir_adapter.ehr.capability import fetch_capability
 from fhir_adapter.ehr.plan import plan
 from fhir_adapter.ehr.population import Population, listed
 from fhir_adapter.ehr.transport import Transport
+from fhir_adapter.ehr.vendors import NO_VENDOR
 from fhir_adapter.ehr.window import read_instant
 from fhir_adapter.pipeline.fetching.landing import Fetched
 from fhir_adapter.pipeline.fetching.server import Manner, Source, land_server
+from fhir_adapter.pipeline.planning import FetchPlan
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
@@ -160,9 +162,7 @@ class ChangingServer:
         gone = latest is None or latest.resource is None
         return self._respond({"resourceType": "OperationOutcome"}, 404) if gone else self._respond(latest.resource)
 
-    def _page(
-        self, path: str, query: str, asked: dict[str, str], rows: list[Resource], kind: str
-    ) -> httpx.Response:
+    def _page(self, path: str, query: str, asked: dict[str, str], rows: list[Resource], kind: str) -> httpx.Response:
         at = int(asked.get("_at", "0"))
         entries = [row if kind == "history" else {"resource": row, "search": {"mode": "match"}} for row in rows]
         bundle: Resource = {"resourceType": "Bundle", "type": kind, "total": len(rows)}
@@ -187,9 +187,10 @@ class ChangingServer:
         settings = Settings(server=BASE, page_size=self.page_size, **given)
         population = listed(people) if people else Population()
         with Transport(BASE, wire=httpx.MockTransport(self), sleep=lambda _: None, max_tries=2) as transport:
-            streams = plan(fetch_capability(transport), TYPES, people)
-            source = Source(transport, tuple(streams), population)
-            return land_server(source, settings, manner or Manner(), store, STARTED, Progress())
+            capability = fetch_capability(transport)
+            streams = tuple(plan(capability, TYPES, population.people))
+            planned = FetchPlan(capability, NO_VENDOR, population, streams)
+            return land_server(Source(transport, planned), settings, manner or Manner(), store, STARTED, Progress())
 
 
 def instant(seconds: float) -> str:

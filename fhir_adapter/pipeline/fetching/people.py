@@ -17,7 +17,9 @@ class People:
 
     def __init__(self, population: Population, store: Store) -> None:
         self.everybody = population.everybody
+        self._hidden = population.hidden
         self._listed, self._store = dict.fromkeys(population.people), store
+        self._members, self._before = population.people, store.ids("Patient")
         while self.merged():  # as far as earlier runs have shown
             pass
 
@@ -45,9 +47,20 @@ class People:
             if record.id in self._listed:
                 yield from _others(record.body, base)
 
+    def reveal(self) -> None:
+        """Who is on a list that nobody can read shows by whose Patients came."""
+        self._listed |= dict.fromkeys(sorted(self._store.ids("Patient")))
+
+    def newcomers(self) -> tuple[str, ...]:
+        """Those who were not there before this run, and those who belong to the list by a merger alone."""
+        members = frozenset(self._members)
+        return tuple(one for one in self._listed if one not in self._before or one not in members)
+
     def strangers(self) -> list[str]:
         """People in the store who are not asked for any more: they left the list."""
-        return [] if self.everybody else sorted(set(self._store.person_keys()) - set(self._listed))
+        if self.everybody or self._hidden:
+            return []
+        return sorted(set(self._store.person_keys()) - set(self._listed))
 
 
 def _others(body: bytes, base: str) -> Iterable[str]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.plan import StreamPlan
-from fhir_adapter.ehr.population import Population
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.errors import FhirAdapterError
+from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.fetching.course import Course, Steps, ends_the_run
 from fhir_adapter.pipeline.fetching.crew import Crew
 from fhir_adapter.pipeline.fetching.doubts import Doubts
+from fhir_adapter.pipeline.fetching.exporting import Exporting
 from fhir_adapter.pipeline.fetching.landing import Fetched, Landing
 from fhir_adapter.pipeline.fetching.memory import StreamMemory
 from fhir_adapter.pipeline.fetching.people import People
+from fhir_adapter.pipeline.homes import remember_aliases
+from fhir_adapter.pipeline.planning import FetchPlan
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -33,11 +38,10 @@ class Manner:
 
 @dataclass(frozen=True)
 class Source:
-    """A server, what is asked of it, and for whom."""
+    """A server, and what is asked of it for whom."""
 
     transport: Transport
-    streams: tuple[StreamPlan, ...]
-    population: Population
+    plan: FetchPlan
 
 
 def land_server(
@@ -46,6 +50,7 @@ def land_server(
     """Bring the store up to date. What is missing is in the ledger; what ends the run is raised after it was written
     there.
     """
+    remember_aliases(store, settings.base_url_aliases)
     landing = Landing(store, store.begin_run(started_at), say)
     try:
         return _ServerFetch(source, settings, manner, store, landing, say).everything()
@@ -60,32 +65,56 @@ class _ServerFetch:
     def __init__(
         self, source: Source, settings: Settings, manner: Manner, store: Store, landing: Landing, say: Progress
     ) -> None:
-        self._source, self._settings, self._store, self._landing = source, settings, store, landing
-        whom = " ".join(filter(None, (source.population.kind, source.population.name)))
+        self._source, self._settings, self._store = source, settings, store
+        self._landing, self._say = landing, say
+        population = source.plan.population
+        whom = " ".join(filter(None, (population.kind, population.name)))
         self._memory = StreamMemory(store, landing.run, settings, whom, full=manner.full, say=say)
-        self._people = People(source.population, store)
+        self._people = People(population, store)
         self._doubts = Doubts(store, landing, settings.max_deleted_share, accepted=manner.accept_deletions)
-        self._courses: list[Course] = []
+        # What is there of a type: None for all that came in this run, or ids. Of other types nothing is known.
+        self._there: dict[str, set[str] | None] = {}
 
     def everything(self) -> Fetched:
-        for plan in self._source.streams:
+        streams = self._source.plan.streams
+        for plan in streams:
             if plan.how == "unsupported":
                 self._landing.pass_by(plan.type, plan.reason)
-        offered = [plan for plan in self._source.streams if plan.how != "unsupported"]
-        patients = [plan for plan in offered if plan.type == "Patient"]
+        exported = [plan for plan in streams if plan.how == "export"]
+        searched = [plan for plan in streams if plan.how not in ("export", "unsupported")]
         with Crew(self._settings.concurrency) as crew:
-            self._fetch(crew, patients)
-            for plan in patients:
+            searched += self._export(exported) if exported else ()
+            self._search(crew, [plan for plan in searched if plan.type == "Patient"])
+            for plan in (plan for plan in streams if plan.type == "Patient"):
                 self._follow_mergers(crew, plan)
-            self._fetch(crew, [plan for plan in offered if plan.type != "Patient"])
-        self._close()
+            self._search(crew, [plan for plan in searched if plan.type != "Patient"])
+            self._catch_up(crew, [plan for plan in exported if plan.type not in {one.type for one in searched}])
+        self._take_out()
         return self._landing.finish()
 
-    def _fetch(self, crew: Crew, plans: Iterable[StreamPlan]) -> None:
-        people = self._people.ids
+    def _export(self, plans: Sequence[StreamPlan]) -> Sequence[StreamPlan]:
+        """Take these types in bulk; those that have to be searched for all the same."""
+        exporting = Exporting(self._source.transport, self._source.plan, self._settings, self._store, self._memory)
+        folder = OutputFolder(self._settings.out).export
+        exporting.land(plans, folder, self._landing, self._say)
+        lacked = {plan.type for plan in exporting.lacked}
+        if exporting.in_full:
+            self._there |= dict.fromkeys(plan.type for plan in plans if plan.type not in lacked)
+        if self._source.plan.population.hidden:
+            self._people.reveal()
+        return exporting.lacked
+
+    def _catch_up(self, crew: Crew, plans: Sequence[StreamPlan]) -> None:
+        """An export of what changed shows nothing older of those who joined since, nor of those merged with others."""
+        people = self._people.newcomers() if not self._people.everybody else ()
+        courses = [self._course(replace(plan, how="person", people=people)) for plan in plans if plan.person_param]
+        self._follow(crew, courses if people else ())
+
+    def _search(self, crew: Crew, plans: Sequence[StreamPlan]) -> None:
+        people = self._people.ids if plans else ()
         courses = [self._course(plan.for_people(people)) for plan in plans]
-        self._courses += courses
         self._follow(crew, courses)
+        self._there |= {course.plan.type: course.seen for course in courses if course.is_swept}
 
     def _course(self, plan: StreamPlan) -> Course:
         return Course(self._source.transport, plan, self._settings, self._store, self._memory, self._landing)
@@ -95,7 +124,7 @@ class _ServerFetch:
         for _ in range(_MERGERS):
             if not (merged := self._people.merged()):
                 return
-            self._follow(crew, [self._course(plan.for_people(merged))])
+            self._follow(crew, [self._course(replace(plan, how="person", people=merged))])
         self._landing.fail("Patient", f"Patient is incomplete: after {_MERGERS} rounds of mergers there were more.")
         self._landing.close("Patient")
 
@@ -120,7 +149,7 @@ class _ServerFetch:
         else:
             self._landing.close(stream)
 
-    def _close(self) -> None:
+    def _take_out(self) -> None:
         """Take out who left and what is gone, unless that is too much to be believed, or something is missing."""
         if not self._landing.is_whole:
             return
@@ -128,9 +157,8 @@ class _ServerFetch:
         if self._doubts.refuses_leaving(strangers):
             return
         self._store.withdraw(self._landing.run, strangers)
-        swept = [course for course in self._courses if course.is_swept]
-        if [course for course in swept if self._doubts.refuses(course.plan.type, course.seen)]:
+        if [type for type, there in self._there.items() if self._doubts.refuses(type, there)]:
             return
-        for course in swept:
-            self._store.sweep(self._landing.run, course.plan.type, course.seen)
-            self._memory.swept(course.plan.type)
+        for type, there in self._there.items():
+            self._store.sweep(self._landing.run, type, there)
+            self._memory.swept(type)

@@ -1,0 +1,145 @@
+"""Everything that follows the fetch: map → judge → analyse → report → publish, up to a stage, written together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal
+
+from fhir_adapter.analysis.estimates import estimate
+from fhir_adapter.analysis.survival import curve
+from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.ehr.deliver import Delivery
+from fhir_adapter.errors import FhirAdapterError
+from fhir_adapter.mapping.study import StudyFolder
+from fhir_adapter.output_folder import OutputFolder
+from fhir_adapter.pipeline import publish
+from fhir_adapter.pipeline.build import Cohort, build
+from fhir_adapter.pipeline.moment import Known
+from fhir_adapter.progress import Progress
+from fhir_adapter.publish.analysis_tables import analysis_files
+from fhir_adapter.settings import Settings
+from fhir_adapter.store import StreamLedger, View
+
+Stage = Literal["build", "analyze", "report", "publish"]
+STAGES: tuple[Stage, ...] = ("build", "analyze", "report", "publish")
+_PART = {"build": "cohort", "analyze": "analysis", "report": "report", "publish": "publish"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What one run has made: the cohort, its estimates, and what was delivered (None when nothing was to be)."""
+
+    cohort: Cohort
+    estimates: tuple[Estimate, ...]
+    ledger: tuple[StreamLedger, ...]
+    delivery: Delivery | None
+
+
+def make_results(
+    known: Known,
+    folder: StudyFolder,
+    settings: Settings,
+    out: OutputFolder,
+    started_at: str,
+    last: Stage,
+    say: Progress,
+) -> Results:
+    """Everything after the fetch, written together. Parts that are not made again are taken away: they are old."""
+    store, ledger = known.view, tuple(known.view.ledger(known.run.run))
+    stages = STAGES[: STAGES.index(last) + 1]
+    cohort = build(store, folder)
+    flow = [(row.step, row.n_left) for row in cohort.flow]
+    estimates = estimate(cohort.judgements, cohort.times, flow, folder.study)
+    parts: dict[str, dict[str, bytes]] = {"cohort": cohort.files()}
+    sending = _Sending()
+    if "analyze" in stages:
+        parts["analysis"] = analysis_files(cohort.times, estimates)
+    if "report" in stages:
+        parts["report"] = _report(cohort, estimates, ledger, store)
+    if "publish" in stages:
+        content, changed = store.content_hash(), store.changed_at()
+        found = publish.documents(cohort, estimates, date.fromisoformat(changed[:10]))
+        about = publish.provenance([one.resource for one in found], cohort, content, changed)
+        parts["publish"] = publish.files(found, about)
+        if settings.destination:
+            say(f"publishing to {settings.destination}")
+            sending = _send(lambda: publish.send(found, cohort, content, changed, settings, out), settings.destination)
+    about_run = _about_run(cohort, ledger, started_at, parts, store)
+    about_run |= {"delivered": sending.told, "asked": {"study": settings.study, "set": dict(settings.set)}}
+    about_run |= {"as_of": known.told}
+    written = (json.dumps(about_run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+    outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
+    out.replace({**parts, "run.json": written}, without=outdated)
+    if sending.problem:
+        raise sending.problem
+    return Results(cohort, estimates, ledger, sending.delivery)
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What became of the documents that were to be sent; `told` is for run.json."""
+
+    delivery: Delivery | None = None
+    problem: FhirAdapterError | None = None
+    told: dict[str, Any] | None = None
+
+
+def _send(send: Callable[[], Delivery], destination: str) -> _Sending:
+    """The results stand even if they do not arrive: that is told in run.json and by the exit code."""
+    try:
+        delivery = send()
+    except FhirAdapterError as problem:
+        return _Sending(problem=problem, told={"to": destination, "failed": problem.message})
+    told = {"to": destination, "sent": delivery.sent, "unchanged": delivery.unchanged}
+    return _Sending(delivery=delivery, told=told)
+
+
+def _report(
+    cohort: Cohort, estimates: Sequence[Estimate], ledger: Sequence[StreamLedger], store: View
+) -> dict[str, bytes]:
+    from fhir_adapter.report.inputs import RunFacts
+    from fhir_adapter.report.page import render
+
+    curves = {endpoint: curve(cohort.times, endpoint, cohort.study) for endpoint in ("PFS", "OS")}
+    notes = [stream.reason for stream in ledger if stream.complete and stream.reason]
+    facts = RunFacts(
+        software=publish.SOFTWARE,
+        source=store.source,
+        changed_at=store.changed_at(),
+        content_sha256=store.content_hash(),
+        contradictions=len(cohort.contradictions),
+        unmapped=len(cohort.unmapped),
+        rejected=len(cohort.set_aside),
+    )
+    return render(cohort.study, estimates, curves, cohort.flow, notes, ledger, facts)
+
+
+def _about_run(
+    cohort: Cohort,
+    ledger: Sequence[StreamLedger],
+    started_at: str,
+    parts: Mapping[str, Mapping[str, bytes]],
+    store: View,
+) -> dict[str, Any]:
+    """What ran, on what, with which version and parameters. Counts and hashes only: no patient data."""
+    study = cohort.study
+    return {
+        "software": publish.SOFTWARE,
+        "started_at": started_at,
+        "source": store.source,
+        "study": {"id": study.id, "version": study.version, "fingerprint": study.fingerprint},
+        "parameters": json.loads(study.parameters.model_dump_json()),
+        "content_sha256": store.content_hash(),
+        "changed_at": store.changed_at(),
+        "ledger": [asdict(stream) for stream in ledger],
+        "people": {"included": len(cohort.judgements), "excluded": len(cohort.excluded)},
+        "files": {
+            f"{part}/{name}": hashlib.sha256(content).hexdigest()
+            for part, files in sorted(parts.items())
+            for name, content in sorted(files.items())
+        },
+    }

@@ -6,19 +6,14 @@ import gzip
 import json
 import random
 import socket
-import ssl
-import threading
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
-from faultserver import answer, chunked, drips, fault_server, is_silent, read_request, resets, sends
+from faultserver import answer, chunked, drips, fault_server, is_silent, resets, sends
 
 from fhir_adapter.ehr.bundle import Malformed, read_bundle
 from fhir_adapter.ehr.failures import Exhausted, TooBig, Unconfirmed
@@ -207,67 +202,6 @@ def test_a_host_name_that_does_not_exist_is_said() -> None:
         pytest.raises(Unreachable, match="its host name is not known"),
     ):
         transport.get("metadata")
-
-
-@contextmanager
-def tls_server(context: ssl.SSLContext) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                raw, _ = listener.accept()
-                raw.settimeout(5)
-                with context.wrap_socket(raw, server_side=True) as connection:
-                    read_request(connection)
-                    connection.sendall(answer(BODY))
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}/fhir"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-
-
-def server_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    return context
-
-
-def test_a_certificate_of_the_named_authority_is_accepted(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    with (
-        tls_server(server_context(authority, "127.0.0.1")) as base_url,
-        reach(base_url, ca_file=tmp_path / "ca.pem") as transport,
-    ):
-        assert transport.get("x").body == BODY
-
-
-def test_a_certificate_of_an_unknown_authority_is_refused_and_named() -> None:
-    with (
-        tls_server(server_context(trustme.CA(), "127.0.0.1")) as base_url,
-        reach(base_url) as transport,
-        pytest.raises(Unreachable, match="unknown authority"),
-    ):
-        transport.get("x")
-
-
-def test_a_certificate_for_another_host_is_refused_and_named(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    with (
-        tls_server(server_context(authority, "other.example")) as base_url,
-        reach(base_url, ca_file=tmp_path / "ca.pem") as transport,
-        pytest.raises(Unreachable, match="belongs to another"),
-    ):
-        transport.get("x")
 
 
 def test_proxies_and_passwords_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

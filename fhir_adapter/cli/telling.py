@@ -114,8 +114,11 @@ def _bars() -> RichProgress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(file=sys.stderr, markup=False, highlight=False)
-    count = TextColumn("{task.completed:.0f}", markup=False)
     return Progress(
-        TextColumn("{task.description}", markup=False), BarColumn(), count, TimeElapsedColumn(), console=console
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}", markup=False),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr, markup=False, highlight=False),
+        redirect_stdout=False,  # results stay results
     )

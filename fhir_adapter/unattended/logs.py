@@ -17,7 +17,6 @@ from typing import Any, Literal, TextIO
 Format = Literal["text", "json"]
 
 _OURS = "fhir_adapter"
-_WITHHELD = "a message of another library, withheld because it may quote records"
 _log = logging.getLogger(__name__)
 
 
@@ -31,9 +30,11 @@ def start_logs(format: Format, level: int) -> None:
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, _ToStandardError)]:
         root.removeHandler(handler)
-    root.addHandler(_ToStandardError(_Json() if format == "json" else _Text()))
+    handler = _ToStandardError(_Json() if format == "json" else _Text())
+    handler.setLevel(level)
+    root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    logging.getLogger(_OURS).setLevel(level)
+    logging.getLogger(_OURS).setLevel(logging.DEBUG)  # what is not shown is counted all the same
     logging.captureWarnings(True)
 
 
@@ -100,8 +101,10 @@ class _Json(logging.Formatter):
 
 def _told(record: logging.LogRecord) -> dict[str, Any]:
     """What may be said about a log record: its event, the text if there is one, its facts."""
-    if record.name.partition(".")[0] != _OURS:
-        return {"event": "library", "text": _WITHHELD, "library": record.name.partition(".")[0]}
+    library = record.name.partition(".")[0]
+    if library != _OURS:
+        text = f"a message of the library {library}, withheld because it may quote records"
+        return {"event": "library", "text": text, "library": library}
     facts: Mapping[str, object] = getattr(record, "facts", {})
     event, text = getattr(record, "event", "message"), record.getMessage()
     return {"event": event, **({} if text == event else {"text": text}), **facts}

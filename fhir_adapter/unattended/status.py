@@ -6,11 +6,13 @@ Everything is read without the lock and without writing, so it can be asked whil
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from fhir_adapter.errors import UsageError
+from fhir_adapter.fhir.resource_types import kind_of
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.store import Run, Store, StreamLedger
 from fhir_adapter.unattended.record import Ending, NextRun, read_ending, read_next_run
@@ -78,7 +80,7 @@ def read_status(out: OutputFolder) -> Status:
             last_good=good[-1] if good else None,
             streams=tuple(StreamStatus(one, _begun(store.last_good(one.stream))) for one in store.ledger(runs[-1].run)),
             incomplete=tuple(one for one in last_ended if not (one.complete and one.balances)),
-            set_aside=tuple(SetAside(*row) for row in store.quarantine_counts()),
+            set_aside=_set_aside(store),
             ending=read_ending(out),
             next_run=read_next_run(out),
         )
@@ -86,6 +88,15 @@ def read_status(out: OutputFolder) -> Status:
 
 def _begun(run: Run | None) -> str | None:
     return run.started_at if run else None
+
+
+def _set_aside(store: Store) -> tuple[SetAside, ...]:
+    """The counts of the quarantine; a file that is named after something else than a type is not named here."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for stream, type, reason, count in store.quarantine_counts():
+        named = kind_of(stream) != "file" or stream.startswith("file ")
+        counts[stream if named else "a file", type, reason] += count
+    return tuple(SetAside(*key, count) for key, count in sorted(counts.items()))
 
 
 def health(status: Status, now: datetime, max_age: timedelta) -> Health:

@@ -128,6 +128,13 @@ def test_a_page_of_the_manifest_elsewhere_is_not_asked_for(server: ExportServer,
         assert elsewhere.connections == 0
 
 
+def test_a_page_of_the_manifest_that_has_expired_makes_a_new_export(server: ExportServer, night: Night) -> None:
+    paged(server, {"/page1": "/page2"})
+    server.instead["page2"] = [answer(b"<html>"), refuses("410 Gone")]
+    assert read(night.export(), "Observation").ids == ["o0", "o1", "o2"]
+    assert len(server.kickoffs) == 2
+
+
 def test_a_file_that_is_listed_twice_is_one_file(server: ExportServer, night: Night) -> None:
     server.change = lambda manifest: manifest["output"].append(manifest["output"][0])
     export = night.export()
@@ -203,6 +210,7 @@ def test_lines_that_are_no_resources_are_set_aside_one_by_one(server: ExportServ
     patients = read(night.export(), "Patient")
     assert patients.ids == ["p1", "p1"]
     assert patients.reasons == ["not-a-json-object", "no-id", "not-a-json-object"]
+    assert patients.pages[-1].cursor is None  # nobody knows what they were: they have to be asked for again
 
 
 # Files

@@ -13,7 +13,7 @@ from fhir_adapter.ehr.bulk.shelf import Shelf, Shelved, places
 from fhir_adapter.ehr.bulk.waiting import Waiting
 from fhir_adapter.ehr.failures import Exhausted, TooBig
 from fhir_adapter.ehr.transport import Transport
-from fhir_adapter.errors import ForeignUrl
+from fhir_adapter.errors import ForeignUrl, ServerRefused
 from fhir_adapter.progress import Progress
 
 
@@ -67,7 +67,10 @@ class Collector:
 
     def _manifest(self) -> Manifest:
         answer = wait_for_manifest(self._transport, self._url, self._waiting, self._progress)
-        manifest = fetch_manifest(self._transport, answer)
+        try:
+            manifest = fetch_manifest(self._transport, answer)
+        except ServerRefused:  # one of its pages has expired
+            raise Gone from None
         usable = manifest.valid_s is not None and manifest.valid_s > 0  # many pages are marked as expired from birth
         self._expires_at = self._waiting.now() + (manifest.valid_s or 0) if usable else None
         return manifest

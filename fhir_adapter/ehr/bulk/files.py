@@ -104,6 +104,6 @@ def _problem(listed: Listed, counts: set[int], *, whole_line: bool, proven: bool
 def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from fhir_adapter.ehr.json_text import without_bom
+from fhir_adapter.ehr.json_text import looks_like_markup, without_bom
 from fhir_adapter.ehr.retry import parse_http_date
 from fhir_adapter.ehr.transport import Answer, Transport
 from fhir_adapter.errors import IncompleteError
@@ -72,7 +72,10 @@ _decoder = msgspec.json.Decoder(_Page, strict=False)
 
 
 def fetch_manifest(transport: Transport, first: Answer) -> Manifest:
-    """The whole manifest that begins with the answer `first`; `IncompleteError` when it cannot be trusted."""
+    """The whole manifest that begins with the answer `first`.
+
+    `IncompleteError` when it cannot be trusted, `ServerRefused` when the server does not give all of its pages.
+    """
     pages: list[tuple[_Page, Answer]] = []
     visited = {first.url}
     answer: Answer | None = first
@@ -110,7 +113,11 @@ def _next(transport: Transport, page: _Page, answer: Answer, visited: set[str]) 
     if url in visited or len(visited) >= _MAX_PAGES:
         raise _unusable("its pages have no end")
     visited.add(url)
-    return transport.get(url, headers=_JSON)
+    return transport.get(url, headers=_JSON, judge=_judge)
+
+
+def _judge(answer: Answer) -> str:
+    return "a page came instead of a part of the manifest" if looks_like_markup(answer.body) else ""
 
 
 def _files(page: _Page, base: str) -> Iterator[Listed]:

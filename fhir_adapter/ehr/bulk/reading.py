@@ -24,10 +24,13 @@ class TypeReader:
     def __init__(self, type: str, files: Iterable[Arrived], announced: int | None, cursor: tuple[str, str]) -> None:
         self._type, self._files, self._announced, self._cursor = type, tuple(files), announced, cursor
         self._problems: dict[str, None] = {}
-        self._wrong = 0
+        self._wrong = self._unread = 0
 
     def pages(self) -> Iterator[Page]:
-        """At least one page. The cursor stands on the last one, and only if nothing is missing."""
+        """At least one page. The cursor stands on the last one, and only if nothing is missing.
+
+        Of a line that cannot be read nobody knows what it was: it will have to be asked for again.
+        """
         number, held = 0, _Portion(self._type)
         for portion in self._portions():
             if number:
@@ -35,10 +38,9 @@ class TypeReader:
             number, held = number + 1, portion
         self._conclude()
         number = max(number, 1)
+        yield held.page(number, self._announced, None if self._problems or self._unread else self._cursor)
         if self._problems:
-            yield held.page(number, self._announced)
             raise incomplete(self._type, "; ".join(self._problems))
-        yield held.page(number, self._announced, self._cursor)
 
     def _portions(self) -> Iterator[_Portion]:
         portion = _Portion(self._type)
@@ -55,6 +57,7 @@ class TypeReader:
 
     def _place(self, portion: _Portion, line: Line, place: str) -> None:
         if line.too_long:
+            self._unread += 1
             portion.quarantined.append(Quarantined(self._type, "", place, "too-long", line.sha256, line.text))
             return
         if is_outcome(line.text):
@@ -64,6 +67,7 @@ class TypeReader:
             return
         filed = file_resource(self._type, line.text, place)
         if isinstance(filed, Quarantined):
+            self._unread += 1
             portion.quarantined.append(filed)
         elif filed.type == self._type:
             portion.records.append(filed)

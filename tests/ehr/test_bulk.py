@@ -253,7 +253,8 @@ def test_the_export_is_remembered_before_its_status_is_asked(server: ExportServe
 
     server.instead["status"] = [notes]
     night.export()
-    assert seen and seen[0] is not None
+    assert len(seen) == 1
+    assert seen[0] is not None
 
 
 def test_a_finished_export_is_taken_back_on_the_server_and_here(server: ExportServer, night: Night) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import socket
 import threading
 import time
@@ -163,7 +164,7 @@ class SmartServer:
         return 200, self._granted(tuple(one for one in asked if one not in self.habits.not_granted))
 
     def _granted(self, scopes: tuple[str, ...]) -> dict[str, object]:
-        token = f"token-{len(self.tokens) + 1}-{'x' * 20}"
+        token = f"token-{secrets.token_hex(16)}"
         self.tokens[token], self.used[token] = scopes, 0
         answer: dict[str, object] = {"access_token": token, "token_type": "bearer"}
         if self.habits.says_scope:

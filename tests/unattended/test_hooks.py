@@ -53,10 +53,10 @@ def test_a_success_is_told_with_counts(site: Site, monkeypatch: pytest.MonkeyPat
 
 def test_a_failure_is_told_with_its_exit_code_and_its_kind(site: Site) -> None:
     noted = noting(site, "on_failure")
-    assert site.run("run").code == 0
+    assert site.run("fetch").code == 0
     assert not noted.exists()
     site.damage()
-    assert site.run("run").code == 5
+    assert site.run("fetch").code == 5
     found = read(noted)
     assert (found["told"]["exit_code"], found["told"]["problem"]) == (5, "IncompleteError")
     assert found["told"]["streams"]["Observation"]["complete"] is False
@@ -162,7 +162,7 @@ def test_a_hook_may_be_set_in_the_environment(site: Site, monkeypatch: pytest.Mo
 def test_a_run_that_was_stopped_is_told_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     noted = noting(site, "on_failure")
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(OutputFolder, "replace", interrupt)

@@ -49,10 +49,10 @@ def test_a_success_is_written_with_its_counts(site: Site, metrics: Path) -> None
 
 
 def test_a_failure_is_written_and_the_last_success_is_kept(site: Site, metrics: Path) -> None:
-    assert site.run("run").code == 0
+    assert site.run("fetch").code == 0
     success = read(metrics)["fhir_adapter_last_success_timestamp_seconds{}"]
     site.damage()
-    assert site.run("run").code == 5
+    assert site.run("fetch").code == 5
     found = read(metrics)
     assert found["fhir_adapter_last_run_exit_code{}"] == 5
     assert found["fhir_adapter_last_run_complete{type=Observation}"] == 0
@@ -62,7 +62,7 @@ def test_a_failure_is_written_and_the_last_success_is_kept(site: Site, metrics: 
 
 def test_before_the_first_success_there_is_no_time_of_one(site: Site, metrics: Path) -> None:
     site.damage()
-    assert site.run("run").code == 5
+    assert site.run("fetch").code == 5
     assert [name for name in read(metrics) if "success" in name] == []
 
 

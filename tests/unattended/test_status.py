@@ -10,7 +10,7 @@ import pytest
 from site_of_ours import Site
 from whole_runs import Ended, command, resource, tree, write_ndjson
 
-from fhir_adapter.errors import UsageError
+from fhir_adapter.errors import DiskError, UsageError
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.store import Store
 from fhir_adapter.unattended.record import NextRun, Success, forget_next_run, read_ending, write_ending, write_next_run
@@ -40,25 +40,25 @@ def verdict(site: Site, age: timedelta, max_age: timedelta = 26 * timedelta(hour
 
 
 def test_after_a_good_run_it_says_so_and_how_each_stream_went(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     shown = status(site)
     assert shown.code == 0
     assert f"source       folder:{site.home}/records" in shown.out
     assert "last run     1, began " in shown.out
     assert "UTC, less than a minute ago: complete" in shown.out
-    assert "`run` with exit code 0 after" in shown.out
+    assert "`fetch` with exit code 0 after" in shown.out
     assert "Patient.ndjson " in shown.out
     assert "quarantined: 0" in shown.out
 
 
 def test_it_says_which_stream_is_incomplete_how_many_came_and_what_to_do(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     site.damage()
-    site.run("run")
+    site.run("fetch")
     shown = status(site).out
     assert "last run     2," in shown
     assert "last good    1," in shown
-    assert "`run` with exit code 5 (IncompleteError)" in shown
+    assert "`fetch` with exit code 5 (IncompleteError)" in shown
     assert "last good Observation.json: never" in shown
     assert "incomplete: Observation.json, 0 received; run it again, what was fetched is kept" in shown
 
@@ -94,7 +94,7 @@ def test_a_file_named_to_play_tricks_on_the_terminal_is_shown_plainly(site: Site
 
 
 def test_it_can_be_asked_while_a_run_holds_the_folder(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     out = OutputFolder(site.out)
     with out.locked(), Store.open(out.store, f"folder:{site.home}/records") as store:
         store.begin_run("2026-11-22T02:00:00Z")
@@ -107,7 +107,7 @@ def test_it_can_be_asked_while_a_run_holds_the_folder(site: Site) -> None:
 
 
 def test_it_changes_nothing(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     before = tree(site.out)
     for arguments in ((), ("--json",), ("--max-age", "1d")):
         assert status(site, *arguments).code == 0
@@ -115,9 +115,9 @@ def test_it_changes_nothing(site: Site) -> None:
 
 
 def test_a_run_at_work_does_not_hide_that_the_one_before_was_incomplete(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     site.damage()
-    site.run("run")
+    site.run("fetch")
     out = OutputFolder(site.out)
     with Store.reopen(out.store) as store:
         store.begin_run("2026-11-22T02:00:00Z")
@@ -129,7 +129,7 @@ def test_a_run_at_work_does_not_hide_that_the_one_before_was_incomplete(site: Si
 
 
 def test_fresh_is_0_and_one_line(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     ended = status(site, "--max-age", "26h")
     assert (ended.code, ended.out, ended.err) == (0, "fresh: the last good run began less than a minute ago\n", "")
 
@@ -142,49 +142,56 @@ def test_nothing_fetched_is_2(site: Site) -> None:
 
 
 def test_incomplete_is_5_and_names_the_stream(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     site.damage()
-    site.run("run")
+    site.run("fetch")
     ended = status(site, "--max-age", "26h")
     assert (ended.code, ended.out) == (5, "incomplete: Observation.json\n")
     site.mend()
-    site.run("run")
+    site.run("fetch")
     assert status(site, "--max-age", "26h").code == 0
 
 
 def test_stale_is_5_and_says_since_when(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     assert verdict(site, timedelta(hours=26)) == (True, "fresh: the last good run began 1 d 2 h ago")
     assert verdict(site, timedelta(hours=26, seconds=1))[0] is False
     stale = "stale: the last good run began 2 d ago, more than 1 d 2 h"
     assert verdict(site, 2 * DAY) == (False, stale)
 
 
-def test_a_stale_folder_ends_with_5(site: Site) -> None:
-    site.run("run")
+def let_the_last_success_be_long_ago(site: Site) -> None:
     out = OutputFolder(site.out)
     ending = read_ending(out)
     assert ending
+    long_ago = Success("2026-01-01T02:00:00Z", "2026-01-01T02:09:00Z")
+    write_ending(out, msgspec.structs.replace(ending, last_success=long_ago))
 
-    write_ending(
-        out, msgspec.structs.replace(ending, last_success=Success("2026-01-01T02:00:00Z", "2026-01-01T02:09:00Z"))
-    )
+
+def test_a_stale_folder_ends_with_5(site: Site) -> None:
+    site.run("fetch")
+    let_the_last_success_be_long_ago(site)
     ended = status(site, "--max-age", "26h")
     assert (ended.code, ended.out.startswith("stale: ")) == (5, True)
 
 
-def test_a_run_that_failed_after_its_fetch_does_not_count_as_fresh(site: Site) -> None:
+def test_a_run_that_failed_after_its_fetch_does_not_count_as_fresh(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data are new, the results are not: whoever reads results has to know."""
-    site.set('study = "no-such-study"\n')
     site.run("fetch")
-    assert verdict(site, timedelta(0))[0] is True
-    site.set("[set]\nno_such_parameter = 1\n")
-    assert site.run("run").code == 2
-    assert verdict(site, 2 * DAY)[0] is False
+    let_the_last_success_be_long_ago(site)
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskError("no space is left")
+
+    monkeypatch.setattr(OutputFolder, "replace", full)
+    assert site.run("run").code == 7
+    assert "complete" in status(site).out
+    ended = status(site, "--max-age", "26h")
+    assert (ended.code, ended.out.startswith("stale: ")) == (5, True)
 
 
 def test_a_clock_that_was_wrong_is_named(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     assert verdict(site, timedelta(minutes=-4))[0] is True
     assert verdict(site, timedelta(hours=-1)) == (False, "the last good run lies in the future: a clock was wrong")
 
@@ -230,9 +237,9 @@ def test_lengths_of_time_in_words() -> None:
 
 
 def test_the_same_as_data(site: Site) -> None:
-    site.run("run")
+    site.run("fetch")
     site.damage()
-    site.run("run")
+    site.run("fetch")
     ended = status(site, "--json", "--max-age", "26h")
     assert ended.code == 5
     found = json.loads(ended.out)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fhir_adapter.ehr.capability import Capability
 from fhir_adapter.errors import StudyError, UsageError
@@ -30,8 +29,8 @@ Kind = Literal[
 
 
 class Fact(BaseModel):
-    """One dated fact. Without `types` it holds for every type; what `param`, `values` and `limit` mean depends on the
-    `kind`. A fact that is not `verified` is only told, until the server has shown it.
+    """One fact, `seen` in a year, a month or on a day. Without `types` it holds for every type; what `param`, `values`
+    and `limit` mean depends on the `kind`. What is not `verified` is only told, until the server has shown it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +41,7 @@ class Fact(BaseModel):
     values: tuple[str, ...] = ()
     limit: int | None = None
     says: str
-    seen: date
+    seen: Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
     source: str
     verified: bool
 

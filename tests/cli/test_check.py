@@ -111,7 +111,7 @@ def test_nobody_is_named(home: Path) -> None:
 def test_facts_about_the_maker_of_a_server_are_told_with_their_date() -> None:
     told = " ".join(checked(statement={"software": {"name": "Epic"}}).out.split())
     assert "Taken for Epic" in told
-    assert "2021-08-01 Bulk export is by Group only." in told
+    assert "2021-08 Bulk export is by Group only." in told
     assert "not verified, so only a hint: Clinical types are searched for one patient at a time." in told
     assert data(statement={"software": {"name": "Epic"}})["vendor"]["key"] == "epic"
 

@@ -1,7 +1,7 @@
 # Everything that can be done here. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fixtures lock clean
+.PHONY: help setup demo test test-servers check fixtures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ READY := $(VENV)/ready
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 help:  ## list what can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make the virtual environment from the lock file
 
@@ -31,6 +31,9 @@ test: setup  ## check, then run the tests
 	@checked=0; $(MAKE) --no-print-directory check || checked=1; \
 	$(BIN)/python -m pytest && exit $$checked
 
+test-servers: setup  ## test against HAPI and Medplum (needs a JDK 17, Maven and Node 20 with npm)
+	@$(BIN)/python -m pytest tests/server
+
 check: setup  ## lint, format, types, import floors
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -46,4 +49,5 @@ lock:  ## renew requirements.lock (needs uv)
 
 clean:  ## remove the environment, the outputs and every cache
 	@rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf tests/server/hapi/target tests/server/medplum/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

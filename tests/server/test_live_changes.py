@@ -1,0 +1,63 @@
+"""What changes on a live server between two runs arrives, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from live import People
+from whole_runs import succeed
+
+HAEMOGLOBIN = "Observation/SYN-10-hgb-20241231"
+PLATELETS = "Observation/SYN-10-plt-20241224"
+
+
+@pytest.fixture(scope="module")
+def night(two_people: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder after a first run."""
+    out = tmp_path_factory.mktemp("night") / "out"
+    run(two_people, out)
+    return out
+
+
+def run(people: People, out: Path) -> dict[str, int]:
+    """One night: what was newly stored, and what was found to be gone, over all streams."""
+    succeed("run", *people.source, "--no-publish", "--out", out)
+    ledger = json.loads((out / "run.json").read_bytes())["ledger"]
+    return {name: sum(row[name] for row in ledger) for name in ("received", "stored", "deleted", "swept")}
+
+
+def gone(counts: dict[str, int]) -> int:
+    return counts["deleted"] + counts["swept"]
+
+
+def labs(out: Path) -> str:
+    return (out / "cohort" / "labs.csv").read_text(encoding="utf-8")
+
+
+def test_a_night_without_changes_stores_nothing(two_people: People, night: Path) -> None:
+    before = labs(night)
+    counts = run(two_people, night)
+    assert (counts["stored"], gone(counts)) == (0, 0)
+    assert labs(night) == before
+
+
+def test_one_changed_value_is_one_stored_row(two_people: People, night: Path) -> None:
+    changed = two_people.record(HAEMOGLOBIN)
+    changed["valueQuantity"]["value"] = 7.9
+    two_people.live.put(changed)
+    counts = run(two_people, night)
+    assert (counts["stored"], gone(counts)) == (1, 0)
+    [row] = [line for line in labs(night).splitlines() if two_people.places[HAEMOGLOBIN] in line]
+    assert "7.9 g/dL" in row
+
+
+def test_a_deleted_value_is_gone_after_the_next_whole_look(two_people: People, night: Path) -> None:
+    place = two_people.places[PLATELETS]
+    assert place in labs(night)
+    two_people.live.delete(place)
+    for _ in range(8):  # a reconciliation comes every seventh run at the latest
+        if gone(run(two_people, night)):
+            break
+    assert place not in labs(night)

@@ -1,0 +1,69 @@
+"""The study read from a live server: the numbers that are published, or a sentence about what is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from live import Live, People
+from whole_runs import ROOT, answers, command, estimates, succeed
+
+from fhir_adapter.analysis import published
+from fhir_adapter.cohort.estimate import Estimate
+
+PUBLISHED = sorted((ROOT / "mappings/bsab-cart-dlbcl/published").glob("*.csv"))
+
+
+@pytest.fixture(scope="session")
+def read(hospital: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run over the people of the study leaves; over everybody, where the server can be read as a whole."""
+    out = tmp_path_factory.mktemp("read") / "out"
+    succeed("run", *hospital.widest_source, "--no-publish", "--out", out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def from_files(hospital: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same from the files that were loaded."""
+    out = tmp_path_factory.mktemp("from_files") / "out"
+    succeed("run", "--folder", hospital.files, "--no-publish", "--out", out)
+    return out
+
+
+def test_the_answers_are_those_that_the_files_give(hospital: People, read: Path, from_files: Path) -> None:
+    assert estimates(read) == estimates(from_files)
+    if not hospital.places:  # under other ids the rows of the tables have other names
+        assert answers(read) == answers(from_files)
+
+
+@pytest.mark.parametrize("table", PUBLISHED, ids=lambda path: path.stem)
+def test_the_published_figures_come_out_at_both_data_cuts(read: Path, out: Path, table: Path) -> None:
+    shutil.copytree(read, out, symlinks=True)
+    succeed("analyze", "--out", out, "--set", f"data_cut={table.stem}")
+    found = [Estimate.model_validate(one) for one in json.loads((out / "analysis" / "estimates.json").read_bytes())]
+    rows = [row for row in published.parse(table.read_text(encoding="utf-8")) if not row.settings]
+    compared = published.compare({(): found}, rows)
+    assert len(compared) > 20
+    assert [row for row in compared if not row.same] == []
+
+
+def test_pages_are_followed_to_the_end_or_the_run_says_that_something_is_missing(hospital: People, out: Path) -> None:
+    """Observations of one person in pages of 25: 122 and more of them."""
+    one = out.with_name("one.txt")
+    one.write_text(hospital.ids.read_text(encoding="utf-8").splitlines()[0], encoding="utf-8")
+    ended = command("run", *hospital.live.source, "--patients", one, "--page-size", 25, "--no-publish", "--out", out)
+    if hospital.live.pages:
+        assert ended.code == 0, ended.told
+        assert len((out / "cohort" / "labs.csv").read_text(encoding="utf-8").splitlines()) > 50
+    else:
+        assert ended.code == 5, ended.told
+        assert "Observation" in ended.err
+        assert not (out / "cohort").exists()
+
+
+def test_check_says_for_each_type_how_it_will_be_fetched(live: Live) -> None:
+    told = succeed("check", *live.source).out
+    for type in ("Patient", "Condition", "MedicationAdministration", "Observation", "Procedure", "AdverseEvent"):
+        assert any(type in line for line in told.splitlines()), type

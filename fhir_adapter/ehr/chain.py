@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from fhir_adapter.ehr.bundle import Bundle, Malformed, NotABundle, read_bundle
+from fhir_adapter.ehr.failures import Exhausted, Forbidden
 from fhir_adapter.ehr.outcome import Issue, codes_of
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.retry import parse_http_date
@@ -23,6 +24,7 @@ from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
 
 _EXPIRED = frozenset({404, 410})
+_NOT_COUNTED = frozenset({"_count", "_sort", "_include", "_elements"})
 _HEADERS = {"Prefer": "handling=strict"}
 
 
@@ -107,6 +109,8 @@ class Chain:
         self.asked_at = None if now is None else now - (time.monotonic() - started)
         self.dropped = self._dropped(bundle)
         while True:
+            if bundle.next is None and self._visited and self.announced is None and bundle.total is None:
+                self.announced = self._count()
             page = self._page(answer, bundle)
             shifted = any(issue.pages_shifted for issue in page.issues)
             self._ended = bundle.next is None and not shifted
@@ -129,6 +133,19 @@ class Chain:
         """A phrase if the server announced more than it gave, else an empty string."""
         missing = (self.announced or 0) - len(self._matches) if self._question.trust_total else 0
         return f"the server announced {missing} more than it gave" if missing > 0 else ""
+
+    def _count(self) -> int | None:
+        """Rows may move between two pages, and without a total nobody would notice: ask how many there are."""
+        if not self._question.trust_total:
+            return None
+        asked = tuple(pair for pair in self._question.params if pair[0] not in _NOT_COUNTED)
+        try:
+            answer = self._transport.search(
+                self._question.path, (*asked, ("_summary", "count")), post=self._question.post, headers=_HEADERS
+            )
+            return read_bundle(answer.body).total
+        except (ServerRefused, Forbidden, Exhausted, Malformed, NotABundle):
+            return None
 
     def _dropped(self, bundle: Bundle) -> frozenset[str]:
         """The parameters that the server says it was not asked with. Some say nothing at all about it."""

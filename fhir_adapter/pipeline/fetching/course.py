@@ -69,10 +69,6 @@ class Course:
         search = self._searching(self.plan, window)
         problems = yield from self._all_parts(search, self._land)
         self._blame(problems)
-        try:
-            search.conclude()
-        except IncompleteError as problem:
-            self._landing.fail(self.plan.type, problem.message)
         if not self.plan.since_param:
             self._landing.remark(self.plan.type, _FULL)
         if not window.cursor(WHOSE):
@@ -92,12 +88,17 @@ class Course:
         plan = msgspec.structs.replace(self.plan, params=(*params, ("_elements", "id")))
         search = self._searching(plan, Window())
         problems = yield from self._all_parts(search, partial(_collect, ids))
-        known = self._store.ids(self.plan.type) | {one.id for one in self._store.quarantine()}
-        if not problems and ids <= known:
+        if not problems and self._unknown(ids):
+            yield from self._search(self._memory.window(self.plan))  # they may have come since the first search
+        if not problems and not self._unknown(ids):
             self.seen, self.is_swept = ids, True
             return
         again = yield from self._search(self._memory.forget(self.plan))
         self.is_swept = again.in_full
+
+    def _unknown(self, ids: set[str]) -> set[str]:
+        aside = {one.id for one in self._store.quarantine() if one.type == self.plan.type}
+        return ids - self._store.ids(self.plan.type) - aside
 
     def _all_parts(self, search: Search, take: Take) -> Generator[Step, None, list[Exception]]:
         """Do what a search consists of, for each person where the server wants to be asked so. What went wrong."""
@@ -106,6 +107,10 @@ class Course:
         if any(isinstance(problem, OnlyByPerson) for problem in step.problems):
             step = Step(self.plan.type, search.for_each_person(), take)
             yield step
+        try:
+            search.conclude()
+        except IncompleteError as problem:
+            step.problems.append(problem)
         return step.problems
 
     def _searching(self, plan: StreamPlan, window: Window) -> Search:

@@ -54,6 +54,7 @@ class Habits:
     lifetime: object = 300  # None: left out
     uses: int | None = None  # requests that a token is good for
     clock_ahead_s: float = 0.0
+    refuses: tuple[int, ...] = ()  # which requests for data get a 401 although their token is good, from 1
     refuses_all: int = 0  # the status for every FHIR request, whatever the token
     forbidden_types: tuple[str, ...] = ()
     answers: list[tuple[int, Mapping[str, object]]] = field(default_factory=list)
@@ -76,6 +77,7 @@ class SmartServer:
         self.claims: list[dict[str, Any]] = []
         self.token_requests: list[dict[str, str]] = []
         self.fhir_requests: list[tuple[str, str, str]] = []
+        self.data_requests = 0
         self._jtis: set[str] = set()
         self._web = web_application(self.service)
 
@@ -107,10 +109,12 @@ class SmartServer:
             return JSONResponse(self._configuration()) if found else Response(status_code=404)
         if path == "metadata":
             return JSONResponse(self._statement()) if self.habits.discovery == "metadata" else None
+        self.data_requests += 1
         if self.habits.refuses_all:
             return Response(status_code=self.habits.refuses_all)
         token = authorization.removeprefix("Bearer ")
-        if token not in self.tokens or self.used[token] == self.habits.uses:
+        worn_out = token not in self.tokens or self.used[token] == self.habits.uses
+        if worn_out or self.data_requests in self.habits.refuses:
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
         self.used[token] += 1
         type = path.partition("/")[0]

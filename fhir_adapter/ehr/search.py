@@ -72,6 +72,7 @@ class Search:
         self._params = (("_count", str(min(page_size, plan.page_size or page_size))), *plan.params)
         self._lock = threading.Lock()
         self._refused, self._served = 0, False
+        self._forbidden: Forbidden | None = None
         self._narrowed = False
         self._fatal: dict[str, None] = {}
 
@@ -92,6 +93,8 @@ class Search:
 
     def conclude(self) -> None:
         """Raise what is missing although every part was fetched."""
+        if self._forbidden and not self._served:
+            raise self._incomplete(self._forbidden.message)
         if self._refused:
             raise self._incomplete(f"the search was refused for {self._refused} of {len(self.plan.people)} patients")
         if self._fatal:
@@ -140,6 +143,7 @@ class Search:
             except (ServerRefused, Forbidden) as refused:
                 with self._lock:
                     self._refused += 1
+                    self._forbidden = refused if isinstance(refused, Forbidden) else self._forbidden
                 if self._is_hopeless():
                     raise self._for_type(refused) from None
 

@@ -66,8 +66,8 @@ def _print(found: Status, now: datetime) -> None:
 
 def _about_runs(found: Status, now: datetime) -> Iterator[str]:
     yield f"source       {found.source}"
-    yield f"last run     {_told_run(found.last, now)}"
-    yield f"last good    {_told_run(found.last_good, now)}"
+    yield f"last run     {_told_run(found.last, now, found.going)}"
+    yield f"last good    {_told_run(found.last_good, now) if found.last_good else 'none yet'}"
     if found.ending:
         ending = found.ending
         failed = f" ({ending.problem})" if ending.problem else ""
@@ -75,10 +75,11 @@ def _about_runs(found: Status, now: datetime) -> Iterator[str]:
     yield f"next run     {_told_next(found, now)}"
 
 
-def _told_run(run: Run | None, now: datetime) -> str:
-    if run is None:
-        return "none yet"
-    state = ("complete" if run.complete else "incomplete") if run.finished else "still going, or it was interrupted"
+def _told_run(run: Run, now: datetime, going: bool = False) -> str:
+    if run.finished:
+        state = "complete" if run.complete else "incomplete"
+    else:
+        state = "still going" if going else "was interrupted; run it again, what was fetched is kept"
     return f"{run.run}, began {_told_moment(run.started_at, now)}: {state}"
 
 

@@ -41,12 +41,13 @@ class StreamStatus(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """How things stand.
 
-    `last` is the newest fetch, with its `streams`; it may still be going. `last_good` is the newest one that missed
-    nothing. `incomplete` are the streams that did not reconcile in the newest fetch that has ended.
+    `last` is the newest fetch, with its `streams`; `going` while it is at work. `last_good` is the newest one that
+    missed nothing. `incomplete` are the streams that did not reconcile in the newest fetch that has ended.
     """
 
     source: str
     last: Run
+    going: bool
     last_good: Run | None
     streams: tuple[StreamStatus, ...]
     incomplete: tuple[StreamLedger, ...]
@@ -77,6 +78,7 @@ def read_status(out: OutputFolder) -> Status:
         return Status(
             source=store.source,
             last=runs[-1],
+            going=not runs[-1].finished and out.is_locked(),
             last_good=good[-1] if good else None,
             streams=tuple(StreamStatus(one, _begun(store.last_good(one.stream))) for one in store.ledger(runs[-1].run)),
             incomplete=tuple(one for one in last_ended if not (one.complete and one.balances)),

@@ -102,7 +102,8 @@ def test_it_can_be_asked_while_a_run_holds_the_folder(site: Site) -> None:
         fresh = status(site, "--max-age", "1d")
     assert shown.code == 0
     assert "last run     2, began 2026-11-22 02:00 UTC" in shown.out
-    assert "still going, or it was interrupted" in shown.out
+    assert ": still going\n" in shown.out
+    assert ": was interrupted; run it again" in status(site).out
     assert (fresh.code, fresh.out.startswith("fresh: ")) == (0, True)
 
 

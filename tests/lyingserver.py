@@ -132,6 +132,8 @@ class LyingServer:
     def _check_allowed(self, type: str, asked: dict[str, str]) -> None:
         if f"forbids-{type}" in self.lies:
             raise Refused(403)
+        if f"lacks-{type}" in self.lies:
+            raise Refused(404)
         if f"breaks-{type}" in self.lies:
             raise Refused(422)
         by_person = {"patient", "subject", "_id"} & asked.keys()

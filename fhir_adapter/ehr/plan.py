@@ -102,6 +102,13 @@ class StreamPlan(msgspec.Struct, frozen=True):
         """The same plan, knowing which people there are."""
         return msgspec.structs.replace(self, people=tuple(people))
 
+    def unserved(self) -> StreamPlan:
+        """The plan when the server lists the type and answers its search with 404: it does not know it."""
+        reason = (
+            f"{self.type} is listed by this server, and searching it is answered with HTTP 404. {_meaning(self.type)}"
+        )
+        return StreamPlan(self.type, "unsupported", reason)
+
 
 def plan(
     capability: Capability,

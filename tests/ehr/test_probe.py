@@ -72,6 +72,13 @@ def test_a_type_that_is_not_offered_is_not_asked_for() -> None:
     assert not tried("no-AdverseEvent")["AdverseEvent"].answered
 
 
+def test_a_type_that_is_listed_and_not_found_is_not_supported() -> None:
+    trials = tried("lacks-AdverseEvent", "lacks-Patient")
+    assert trials["AdverseEvent"].stream.how == "unsupported"
+    assert "Adverse events are unknown" in trials["AdverseEvent"].stream.reason
+    assert trials["Patient"].refusal == "it was refused (HTTP 404)"
+
+
 def test_what_is_refused_for_everybody_is_tried_for_one_patient() -> None:
     trials = tried("needs-patient")
     assert {type for type, trial in trials.items() if trial.stream.how == "person"} == set(READ) - {

@@ -15,6 +15,7 @@ from fhir_adapter.fhir.record import Unreadable
 
 _NARROWER_MAY_WORK = frozenset({400, 403, 422})
 _FORBIDDEN = frozenset({401, 403})
+_UNKNOWN_TYPE = 404
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ def _try(transport: Transport, stream: StreamPlan, somebody: str) -> tuple[Trial
             return trial, reply
         stream = _by_person(stream)
     if not somebody:
-        return Trial(stream, refusal="no patient is known to ask for", status=404), Reply()
+        return Trial(stream, refusal="no patient is known to ask for", status=400), Reply()
     return _ask_for(transport, stream, question_for(stream, somebody))
 
 
@@ -85,6 +86,8 @@ def _by_person(stream: StreamPlan) -> StreamPlan:
 def _ask_for(transport: Transport, stream: StreamPlan, question: Params) -> tuple[Trial, Reply]:
     question = tuple(question)
     reply = ask(transport, stream.type, (*ONE, *question), post=stream.post)
+    if reply.status == _UNKNOWN_TYPE and stream.type != "Patient":
+        return Trial(stream.unserved()), reply
     if reply.bundle is None:
         return Trial(stream, question, refusal=reply.refusal, status=reply.status), reply
     total = reply.total if stream.trust_total else None

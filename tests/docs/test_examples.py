@@ -27,7 +27,7 @@ NEW_CODES = page("docs/how-to/new-hospital-codes.md")
 OUTPUTS = page("docs/reference/outputs.md")
 SERVERS = ("https://fhir.hospital.example/r4", "https://reports.example/r4")
 # They start a server and wait, or set up an environment; other tests run the demo.
-NOT_RUN = ("make", "sandbox", "demo")
+NOT_RUN = ("make", "sandbox", "demo", "schedule")
 
 
 @pytest.fixture

@@ -71,14 +71,20 @@ class Unreachable(NotReadyError):
 
 
 class ServerRefused(FhirAdapterError):
-    """The server refused one request: `status` is the HTTP status, `issues` the OperationOutcome issue codes."""
+    """The server refused one request.
+
+    `status` is the HTTP status; `issues` are the OperationOutcome issue codes, `types` the resource types it names.
+    """
 
     exit_code = 4
 
-    def __init__(self, message: str, hint: str = "", *, status: int, issues: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, status: int, issues: tuple[str, ...] = (), types: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
         self.issues = issues
+        self.types = types
 
 
 class IncompleteError(FhirAdapterError):

@@ -13,7 +13,7 @@ import httpx
 from fhir_adapter.ehr.deadline import deadline
 from fhir_adapter.ehr.decompression import Decoder, decoder_for, file_decoder_for
 from fhir_adapter.ehr.failures import Broken, Oversized, TooBig
-from fhir_adapter.ehr.outcome import codes_of, read_issues
+from fhir_adapter.ehr.outcome import Issue, codes_of, read_issues
 from fhir_adapter.ehr.refusal import not_accepted, not_allowed
 from fhir_adapter.ehr.retry import parse_http_date, parse_retry_after
 from fhir_adapter.ehr.tls import verification_problem
@@ -168,23 +168,25 @@ def _refused(response: httpx.Response, status: int, headers: Mapping[str, str], 
         now = parse_http_date(headers.get("date")) or time.time()
         wait = parse_retry_after(headers.get("retry-after"), now)
         busy = status == _TOO_MANY_REQUESTS
-        issues = _issue_codes(response)
-        return Failure(f"HTTP {status}", Reach.SENT, wait, not_processed=busy, status=status, issues=issues)
-    codes = _issue_codes(response)
+        codes = codes_of(_issues(response))
+        return Failure(f"HTTP {status}", Reach.SENT, wait, not_processed=busy, status=status, issues=codes)
+    issues = _issues(response)
+    codes = codes_of(issues)
     said = f"HTTP {status}" + (f", {', '.join(codes)}" if codes else "")
     if status == httpx.codes.UNAUTHORIZED:
         raise not_accepted(response.request, said)
     if status == httpx.codes.FORBIDDEN:
         raise not_allowed(response.request, said, base_url)
-    raise ServerRefused(f"The server refused a request ({said}).", status=status, issues=codes)
+    types = tuple(type for issue in issues for type in issue.types)
+    raise ServerRefused(f"The server refused a request ({said}).", status=status, issues=codes, types=types)
 
 
-def _issue_codes(response: httpx.Response) -> tuple[str, ...]:
-    """The OperationOutcome issue codes of an error answer, if its body can be had at all."""
+def _issues(response: httpx.Response) -> tuple[Issue, ...]:
+    """What the OperationOutcome of an error answer says, if its body can be had at all."""
     try:
         with deadline(_ERROR_BODY_S):
             limits = Limits(_ERROR_BODY_S, _ERROR_BODY_BYTES, 1000.0, 0.0)
-            return codes_of(read_issues(_read_body(response, limits)))
+            return read_issues(_read_body(response, limits))
     except (httpx.HTTPError, Broken, Oversized):
         return ()
 

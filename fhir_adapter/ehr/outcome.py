@@ -4,7 +4,11 @@ kept.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
+
+from fhir_adapter.fhir.resource_types import R4_TYPES
 
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information", "success"})
 _CODES = frozenset(
@@ -16,17 +20,20 @@ _CODES = frozenset(
     """.split()  # noqa: SIM905
 )
 _SHIFTED = "pages have shifted"
+_TYPE_NAMES = re.compile(rf"\b(?:{'|'.join(R4_TYPES)})\b")
 
 
 class Issue(msgspec.Struct, frozen=True):
     """One issue: its severity and its code, both from FHIR's own lists (`other` for anything else).
 
-    `pages_shifted` is what some servers say when rows moved between two pages while we were reading them.
+    `pages_shifted` is what some servers say when rows moved between two pages while we were reading them. `types` are
+    the resource types that its text names.
     """
 
     severity: str
     code: str
     pages_shifted: bool = False
+    types: tuple[str, ...] = ()
 
     @property
     def is_fatal(self) -> bool:
@@ -69,11 +76,12 @@ def read_issues(body: bytes) -> tuple[Issue, ...]:
 
 
 def _issue(raw: _Issue) -> Issue:
-    words = f"{raw.diagnostics} {raw.details.text if raw.details else ''}".lower()
+    words = f"{raw.diagnostics} {raw.details.text if raw.details else ''}"
     return Issue(
         raw.severity if raw.severity in _SEVERITIES else "error",
         raw.code if raw.code in _CODES else "other",
-        _SHIFTED in words,
+        _SHIFTED in words.lower(),
+        tuple(dict.fromkeys(_TYPE_NAMES.findall(words))),
     )
 
 

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _LATER = "Run the same command again later; it continues where it stopped."
 _FIRST_CONTACT_TRIES = 2  # a mistyped address should say so soon
 _MAX_FILE_BYTES = 1 << 40  # a file goes to the disk, not into memory: this only stops what never ends
-_FILE = "application/fhir+ndjson, application/ndjson;q=0.9, */*;q=0.1"
+_FILE = "application/fhir+ndjson"
 _REFUSALS = frozenset({400, 401, 403})
 _FORM = "application/x-www-form-urlencoded"
 _HEADERS = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "fhir-adapter"}

@@ -97,8 +97,40 @@ def test_a_server_that_refuses_part_of_an_order_is_asked_to_leave_it_out(server:
     assert server.kickoffs[-1].headers["prefer"] == "respond-async, handling=lenient"
 
 
+def test_types_that_a_server_says_it_does_not_export_are_left_out(server: ExportServer, night: Night) -> None:
+    """As a bulk server in the field does: it refuses the order, and names the first type that it does not have."""
+    types = ("Patient", "MedicationAdministration", "Observation", "AdverseEvent", "Medication")
+    said = 'The requested resource type "{}" is not available on this server'
+    named = [outcome("error", "processing", said.format(type)) for type in ("MedicationAdministration", "AdverseEvent")]
+    server.instead["kickoff"] = [refuses("400 Bad", one) for one in named]
+    export = night.export(ExportOrder("patient", types))
+    assert export.refused == ("MedicationAdministration", "AdverseEvent")
+    assert export.missing == ("MedicationAdministration", "AdverseEvent", "Medication")
+    asked = [parse_qs(urlsplit(one.target).query)["_type"] for one in server.kickoffs]
+    assert asked[-1] == ["Patient,Observation,Medication"]
+    assert read(export, "Observation").incomplete is None
+
+
+def test_what_a_server_does_not_export_is_remembered_with_the_export(server: ExportServer, night: Night) -> None:
+    order = ExportOrder("patient", ("Patient", "Observation", "AdverseEvent"))
+    server.instead["kickoff"] = [refuses("400 Bad", outcome("error", "processing", "no AdverseEvent here"))]
+    server.polls = 9
+    night.error(order=order, max_wait_s=1)
+    server.alive["/fhir/jobs/1"] = 0
+    assert night.export(order).refused == ("AdverseEvent",)
+
+
+def test_a_server_that_does_not_understand_types_is_asked_for_all(server: ExportServer, night: Night) -> None:
+    server.files["Device.1"] = ndjson([resource("Device", "d")])
+    server.instead["kickoff"] = [refuses("400 Bad")] * 3
+    export = night.export()
+    assert "_type" not in server.kickoffs[-1].target
+    assert dict(export.announced) == {"Patient": 2, "Observation": 3}
+    assert server.downloads("Device") == []
+
+
 def test_a_server_that_takes_no_order_says_why(server: ExportServer, night: Night) -> None:
-    server.instead["kickoff"] = [refuses("400 Bad", outcome("error", "not-supported", "MARIA MUSTER"))] * 3
+    server.instead["kickoff"] = [refuses("400 Bad", outcome("error", "not-supported", "MARIA MUSTER"))] * 4
     refused = night.error()
     assert isinstance(refused, ServerRefused)
     assert (refused.status, refused.issues) == (400, ("not-supported",))

@@ -32,10 +32,13 @@ class Export:
     """A finished export whose files are all here, looked over, and of one `transaction_time`.
 
     `announced` has the types that came: how many resources the server says there are (None: it does not say).
-    `missing` are the types asked for of which nothing came. `problems` are errors that the server reported.
+    `missing` are the types asked for of which nothing came, `refused` those of them that the server said it does not
+    export. `problems` are errors that the server reported.
     """
 
-    def __init__(self, order: ExportOrder, collected: Collected, finish: Callable[[], None], base_url: str) -> None:
+    def __init__(
+        self, order: ExportOrder, job: Job, collected: Collected, finish: Callable[[], None], base_url: str
+    ) -> None:
         self._order, self._collected, self._base_url = order, collected, base_url
         self._issues = read_remarks(collected.of_kind("error"))
         self.finish = finish
@@ -44,6 +47,7 @@ class Export:
             type: _announced(files) for type in order.types if (files := collected.of_type(type))
         }
         self.missing = tuple(type for type in order.types if not _says_anything(collected.of_type(type)))
+        self.refused = job.refused_types
         self.problems = tuple(issue for issue in self._issues if issue.is_fatal)
 
     def pages(self, type: str, confirm_empty: Callable[[str], bool] | None = None) -> Iterator[Page]:
@@ -129,7 +133,8 @@ class _Run:
         return None
 
     def _start(self) -> Job:
-        job = Job(start_job(self._transport, self._order, self._waiting, self._progress), self._fingerprint)
+        started = start_job(self._transport, self._order, self._waiting, self._progress)
+        job = Job(started.url, self._fingerprint, started.refused_types)
         remember_job(self._memory, job)
         return job
 
@@ -148,7 +153,7 @@ class _Run:
         except (ExportFailed, IncompleteError):
             self._discard(job)
             raise
-        return Export(self._order, collected, lambda: self._finish(job), self._transport.base_url)
+        return Export(self._order, job, collected, lambda: self._finish(job), self._transport.base_url)
 
     def _finish(self, job: Job) -> None:
         self._discard(job)

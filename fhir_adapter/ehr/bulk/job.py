@@ -20,10 +20,14 @@ class Memory(Protocol):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """An export that a server works on: where it tells its status, and the fingerprint of what was ordered."""
+    """An export that a server works on: where it tells its status, and the fingerprint of what was ordered.
+
+    `refused_types` are those that the server said it does not export.
+    """
 
     url: str
     fingerprint: str
+    refused_types: tuple[str, ...] = ()
 
 
 _decoder = msgspec.json.Decoder(Job)

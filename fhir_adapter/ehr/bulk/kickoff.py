@@ -1,9 +1,11 @@
-"""Ordering an export: by GET, by POST where GET is not taken, at last leaving it to the server what it can do."""
+"""Ordering an export: by GET, by POST where GET is not taken, and at last whatever the server is ready to export."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+
+import msgspec
 
 from fhir_adapter.ehr.bulk.order import NDJSON, ExportOrder
 from fhir_adapter.ehr.bulk.waiting import Waiting
@@ -18,22 +20,48 @@ _ANOTHER_JOB_S = 300.0  # how long to leave a server alone that runs another exp
 _ANOTHER_WAY_MAY_WORK = frozenset({400, 404, 405, 406, 414, 415, 422, 501})
 
 
-def start_job(transport: Transport, order: ExportOrder, waiting: Waiting, progress: Progress) -> str:
-    """Order the export; the address at which the server tells its status.
+class Started(msgspec.Struct, frozen=True):
+    """An export that was taken: the address of its status, and the types that the server said it does not export."""
+
+    url: str
+    refused_types: tuple[str, ...] = ()
+
+
+def start_job(transport: Transport, order: ExportOrder, waiting: Waiting, progress: Progress) -> Started:
+    """Order the export.
 
     `ServerRefused` when the server takes the order in no spelling, or does not say where its status can be asked.
     """
-    refusals: list[ServerRefused] = []
-    for ask in (_by_get, _by_post, _leniently):
+    refused_types: tuple[str, ...] = ()
+    while True:
+        less = order.without(refused_types)
         try:
-            answer = _accepted(partial(ask, transport, order), waiting, progress)
+            answer = _order(transport, less, waiting, progress)
         except ServerRefused as refused:
-            refusals.append(refused)
-            if refused.status not in _ANOTHER_WAY_MAY_WORK:
-                break
+            named = _named(refused, less)
+            if not named or set(named) == set(less.types):
+                raise _worded(order, refused) from None
+            refused_types += named
         else:
-            return _status_url(transport, answer)
-    raise _refused(order, refusals[0])
+            return Started(_status_url(transport, answer), refused_types)
+
+
+def _order(transport: Transport, order: ExportOrder, waiting: Waiting, progress: Progress) -> Answer:
+    """Try one way after the other, unless a refusal is final or says what is wrong."""
+    refusals: list[ServerRefused] = []
+    for ask in (_by_get, _by_post, _leniently, _without_types):
+        try:
+            return _accepted(partial(ask, transport, order), waiting, progress)
+        except ServerRefused as refused:
+            if refused.status not in _ANOTHER_WAY_MAY_WORK or _named(refused, order):
+                raise
+            refusals.append(refused)
+    raise refusals[0]
+
+
+def _named(refused: ServerRefused, order: ExportOrder) -> tuple[str, ...]:
+    """The types of the order that the server says it does not export. All servers that export have patients."""
+    return tuple(type for type in order.types if type in refused.types and type != "Patient")
 
 
 def _by_get(transport: Transport, order: ExportOrder) -> Answer:
@@ -51,6 +79,11 @@ def _leniently(transport: Transport, order: ExportOrder) -> Answer:
     """
     params = (*order.query, ("_outputFormat", NDJSON))
     return transport.get(order.path, params=params, headers={"Prefer": f"{_ASYNC}, handling=lenient"})
+
+
+def _without_types(transport: Transport, order: ExportOrder) -> Answer:
+    """A server that does not understand `_type` is asked for everything; what was not asked for stays there."""
+    return transport.get(order.path, params=order.query_of_all_types, headers={"Prefer": _ASYNC})
 
 
 def _accepted(ask: Callable[[], Answer], waiting: Waiting, progress: Progress) -> Answer:
@@ -80,11 +113,12 @@ def _status_url(transport: Transport, answer: Answer) -> str:
     return transport.policy.resolve(place, answer.url)
 
 
-def _refused(order: ExportOrder, first: ServerRefused) -> ServerRefused:
-    said = ", ".join([f"HTTP {first.status}", *first.issues])
+def _worded(order: ExportOrder, refused: ServerRefused) -> ServerRefused:
+    said = ", ".join([f"HTTP {refused.status}", *refused.issues])
     return ServerRefused(
         f"The server did not take the order for an export at {order.level} level ({said}).",
         "Try another level in `bulk`, or set it to `off`, and the data are searched for.",
-        status=first.status,
-        issues=first.issues,
+        status=refused.status,
+        issues=refused.issues,
+        types=refused.types,
     )

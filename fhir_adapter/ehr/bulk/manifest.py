@@ -22,7 +22,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\
 _COUNT = re.compile(rb'"?(\d{1,12})"?')
 _TYPES = frozenset(R4_TYPES)
 _MAX_PAGES = 10_000
-_JSON = {"Accept": "application/json, application/fhir+json;q=0.9"}
+_JSON = {"Accept": "application/json"}
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Literal
 from urllib.parse import quote
 
@@ -37,12 +38,18 @@ class ExportOrder(msgspec.Struct, frozen=True):
     @property
     def query(self) -> Pairs:
         """As the parameters of a GET."""
-        return (("_type", ",".join(self.types)), *self._rest)
+        return (("_type", ",".join(self.types)), *self.query_of_all_types)
+
+    @property
+    def query_of_all_types(self) -> Pairs:
+        """The same for a server that does not let us choose: everything that it exports."""
+        since = (("_since", self.since),) if self.since else ()
+        return (*since, *(("_typeFilter", text) for text in self.type_filters))
 
     @property
     def parameters(self) -> bytes:
         """As a Parameters resource, for a POST."""
-        pairs = (("_outputFormat", NDJSON), *(("_type", type) for type in self.types), *self._rest)
+        pairs = (("_outputFormat", NDJSON), *(("_type", type) for type in self.types), *self.query_of_all_types)
         return msgspec.json.encode(
             {
                 "resourceType": "Parameters",
@@ -53,10 +60,9 @@ class ExportOrder(msgspec.Struct, frozen=True):
             }
         )
 
-    @property
-    def _rest(self) -> Pairs:
-        since = (("_since", self.since),) if self.since else ()
-        return (*since, *(("_typeFilter", text) for text in self.type_filters))
+    def without(self, types: Collection[str]) -> ExportOrder:
+        """The same order for less."""
+        return msgspec.structs.replace(self, types=tuple(type for type in self.types if type not in types))
 
     def fingerprint(self, base_url: str) -> str:
         """The same for the same order at the same server, whatever the order of its parts."""

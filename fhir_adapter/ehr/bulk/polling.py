@@ -19,7 +19,7 @@ _OWN_LONGEST_POLL_S = 60.0
 _ACCEPTED, _TOO_MANY_REQUESTS = 202, 429
 _GONE = frozenset({404, 410})
 _TRANSIENT = frozenset({"transient", "timeout", "throttled", "lock-error", "no-store"})
-_JSON = {"Accept": "application/json, application/fhir+json;q=0.9"}
+_JSON = {"Accept": "application/json"}
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
 _PART = re.compile(r"(\d{1,12})\s?(?:/|of|out of)\s?(\d{1,12})", re.IGNORECASE)
 _LONGEST_PROGRESS = 100

@@ -7,50 +7,20 @@ from typing import Literal
 
 import msgspec
 
+from fhir_adapter.ehr import plan_reasons as reasons
 from fhir_adapter.ehr.capability import Capability, TypeCapability
 from fhir_adapter.ehr.code_search import in_portions
+from fhir_adapter.ehr.search_params import (
+    WITHOUT_PERSON,
+    code_parameter,
+    date_parameter,
+    medication_include,
+    person_parameter,
+)
 from fhir_adapter.ehr.vendors import NO_VENDOR, Vendor
 
 How = Literal["search", "codes", "person", "export", "unsupported"]
 Level = Literal["", "system", "group", "patient"]
-
-# What a study loses when a server does not offer a type. Unknown is not the same as none.
-_MEANING = {
-    "AdverseEvent": "Adverse events are unknown from this source, which is not the same as none.",
-    "MedicationAdministration": "Doses can then only come from statements, dispenses and requests.",
-    "Medication": "Medicines that are only referenced cannot be named.",
-    "Patient": "Without patients nothing can be built.",
-    "Observation": "Laboratory values, responses and grades that are Observations stay unknown.",
-    "Procedure": "Infusions, aphereses and transplants that are Procedures stay unknown.",
-    "Condition": "Diagnoses stay unknown, so nobody can be shown to have the disease of the study.",
-    "Encounter": "Visits do not show that somebody lived, so follow-up may end earlier.",
-}
-_WITHOUT_PERSON = frozenset(
-    """
-    HealthcareService Library Location Measure Medication MedicationKnowledge Organization Practitioner
-    PractitionerRole ResearchStudy Substance
-    """.split()  # noqa: SIM905
-)
-_INCLUDES = {"MedicationAdministration", "MedicationRequest", "MedicationStatement", "MedicationDispense"}
-# Whatever it is about, a record of these types shows that its patient lived that day.
-_SIGNS = {"MedicationAdministration", "Observation", "Procedure"}
-# R4's names of the parameters that find a type by its code, the best first, and by its time.
-_CODE_PARAMS = {
-    "Condition": ("code",),
-    "MedicationAdministration": ("code",),
-    "Medication": ("code",),
-    "Procedure": ("code",),
-    "Observation": ("combo-code", "code"),
-    "AdverseEvent": ("event",),
-}
-_DATE_PARAMS = {
-    "Condition": "recorded-date",
-    "MedicationAdministration": "effective-time",
-    "Procedure": "date",
-    "Observation": "date",
-    "AdverseEvent": "date",
-    "Encounter": "date",
-}
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -104,10 +74,7 @@ class StreamPlan(msgspec.Struct, frozen=True):
 
     def unserved(self) -> StreamPlan:
         """The plan when the server lists the type and answers its search with 404: it does not know it."""
-        reason = (
-            f"{self.type} is listed by this server, and searching it is answered with HTTP 404. {_meaning(self.type)}"
-        )
-        return StreamPlan(self.type, "unsupported", reason)
+        return StreamPlan(self.type, "unsupported", reasons.not_found(self.type))
 
 
 def plan(
@@ -122,138 +89,86 @@ def plan(
     """One `StreamPlan` for each of `types`, in order. With `people` (ids) each is asked for separately. For `denied`
     types no permission was granted.
     """
+    asked = _Asked(capability, tuple(people), vendor, wishes)
     return [
-        _forbidden(type) if type in denied else _plan_of(type, capability, tuple(people), vendor, wishes)
+        StreamPlan(type, "unsupported", reasons.not_permitted(type)) if type in denied else asked.plan(type)
         for type in types
     ]
 
 
-def _plan_of(type: str, capability: Capability, people: tuple[str, ...], vendor: Vendor, wishes: Wishes) -> StreamPlan:
-    if not capability.types:
-        # A statement that lists no type at all says nothing about any of them: ask, and see.
-        offered = TypeCapability(search=True)
-        reason = f"{type} is searched as a whole, although the server does not list what it offers."
-        return StreamPlan(type, "search", reason, people, person_parameter(type, offered))
-    listed = capability.of(type)
-    exported = bool(wishes.level) and _is_exported(type, vendor, wishes.level)
-    if listed is None or not (listed.search or exported):
-        return StreamPlan(type, "unsupported", _missing(type, listed))
-    param = person_parameter(type, listed)
-    page_size = vendor.about("page-size", type)
-    by_person = bool(param and (people or vendor.about("person-required", type)))
-    code_param, codes = _narrowed(type, listed, vendor, wishes)
-    how: How = "export" if exported else "person" if by_person else "codes" if codes else "search"
-    since = "" if type in wishes.in_full else _since(type, listed, vendor)
-    return StreamPlan(
-        type,
-        how,
-        _reason(type, how, wishes, code_param, codes, incremental=bool(since) or how == "export"),
-        people,
-        param,
-        _includes(type, listed, by_person or not _is_searchable(capability, "Medication")),
-        "_lastUpdated,_id" if {"_lastUpdated", "_id"} <= listed.search_params else "",
-        trust_total=wishes.totals and vendor.about("totals-wrong", type) is None,
-        since_param=since,
-        date_param=_date_parameter(type, listed),
-        history=listed.history,
-        post=wishes.by_post and vendor.about("post-unusable", type) is None,
-        code_param=code_param,
-        codes=codes,
-        page_size=page_size.limit if page_size else None,
-    )
+class _Asked(msgspec.Struct, frozen=True):
+    """Everything that a plan depends on."""
 
+    capability: Capability
+    people: tuple[str, ...]
+    vendor: Vendor
+    wishes: Wishes
 
-def _forbidden(type: str) -> StreamPlan:
-    reason = f"{type} is not authorised: the server grants no permission to read it. {_meaning(type)}"
-    return StreamPlan(type, "unsupported", reason)
+    def plan(self, type: str) -> StreamPlan:
+        listed = self.capability.of(type)
+        if not self.capability.types:
+            # A statement that lists no type at all says nothing about any of them: ask, and see.
+            param = person_parameter(type, TypeCapability())
+            return StreamPlan(type, "search", reasons.not_listed(type), self.people, param, post=self.wishes.by_post)
+        if listed is None:
+            return StreamPlan(type, "unsupported", reasons.not_offered(type))
+        if not (listed.search or self._is_exported(type)):
+            return StreamPlan(type, "unsupported", reasons.not_searchable(type))
+        return self._plan_of(type, listed)
 
+    def _plan_of(self, type: str, listed: TypeCapability) -> StreamPlan:
+        vendor, wishes = self.vendor, self.wishes
+        code_param, codes = self._narrowed(type, listed)
+        how, since = self._how(type, listed, codes), self._since(type, listed)
+        incremental = bool(since) or how == "export"
+        size = vendor.about("page-size", type)
+        return StreamPlan(
+            type,
+            how,
+            reasons.planned(type, how, code_param, len(codes), incremental=incremental),
+            self.people,
+            person_parameter(type, listed),
+            medication_include(type, listed) if how == "person" or not self._is_searchable("Medication") else (),
+            "_lastUpdated,_id" if {"_lastUpdated", "_id"} <= listed.search_params else "",
+            trust_total=wishes.totals and vendor.about("totals-wrong", type) is None,
+            since_param=since,
+            date_param=date_parameter(type, listed),
+            history=listed.history,
+            post=wishes.by_post and vendor.about("post-unusable", type) is None,
+            code_param=code_param,
+            codes=codes,
+            page_size=size.limit if size else None,
+        )
 
-def _missing(type: str, offered: TypeCapability | None) -> str:
-    how = "cannot be searched on" if offered else "is not offered by"
-    return f"{type} {how} this server. {_meaning(type)}"
+    def _how(self, type: str, listed: TypeCapability, codes: tuple[str, ...]) -> How:
+        if self._is_exported(type):
+            return "export"
+        if person_parameter(type, listed) and (self.people or self.vendor.about("person-required", type)):
+            return "person"
+        return "codes" if codes else "search"
 
+    def _is_exported(self, type: str) -> bool:
+        """Does bulk export bring it? What belongs to nobody is in an export of the whole server only."""
+        level = self.wishes.level
+        reached = level == "system" or (bool(level) and type not in WITHOUT_PERSON)
+        return reached and self.vendor.about("export-without", type) is None
 
-def _meaning(type: str) -> str:
-    return _MEANING.get(type, "What it would have said stays unknown.")
+    def _is_searchable(self, type: str) -> bool:
+        offered = self.capability.of(type)
+        return offered is not None and offered.search
 
+    def _since(self, type: str, listed: TypeCapability) -> str:
+        listed_and_believed = (
+            "_lastUpdated" in listed.search_params
+            and type not in self.wishes.in_full
+            and self.vendor.about("no-last-updated", type) is None
+        )
+        return "_lastUpdated" if listed_and_believed else ""
 
-def _is_exported(type: str, vendor: Vendor, level: Level) -> bool:
-    """Does bulk export bring it? What belongs to nobody is in an export of the whole server only."""
-    return not vendor.about("export-without", type) and (level == "system" or type not in _WITHOUT_PERSON)
-
-
-def _is_searchable(capability: Capability, type: str) -> bool:
-    offered = capability.of(type)
-    return offered is not None and offered.search
-
-
-def person_parameter(type: str, offered: TypeCapability) -> str:
-    """The search parameter that narrows this type to one patient; empty if there is none."""
-    if type == "Patient":
-        return "_id"
-    if type in _WITHOUT_PERSON:
-        return ""
-    candidates = ("patient", "subject", "individual")
-    if declared := [name for name in candidates if name in offered.search_params]:
-        return declared[0]
-    if any(not name.startswith("_") for name in offered.search_params):
-        return ""
-    return "subject" if type == "AdverseEvent" else "patient"
-
-
-def _since(type: str, offered: TypeCapability, vendor: Vendor) -> str:
-    usable = "_lastUpdated" in offered.search_params and vendor.about("no-last-updated", type) is None
-    return "_lastUpdated" if usable else ""
-
-
-def _date_parameter(type: str, offered: TypeCapability) -> str:
-    name = _DATE_PARAMS.get(type, "")
-    return name if name in offered.search_params else ""
-
-
-def _narrowed(type: str, offered: TypeCapability, vendor: Vendor, wishes: Wishes) -> tuple[str, tuple[str, ...]]:
-    """The parameter that every search has to carry, and its values: codes of the study, or what the server wants."""
-    param = next((name for name in _CODE_PARAMS.get(type, ()) if name in offered.search_params), "")
-    if param and wishes.codes.get(type):
-        return param, tuple(in_portions(wishes.codes[type]))
-    required = vendor.about("narrowing-required", type)
-    return (required.param, (",".join(required.values),)) if required else ("", ())
-
-
-def _includes(type: str, offered: TypeCapability, needed: bool) -> tuple[tuple[str, str], ...]:
-    """Medicines come along with what points to them where they could not be fetched alone."""
-    name = f"{type}:medication"
-    if needed and type in _INCLUDES and offered.search_includes & {name, "*"}:
-        return (("_include", name),)
-    return ()
-
-
-def _reason(type: str, how: How, wishes: Wishes, param: str, codes: tuple[str, ...], *, incremental: bool) -> str:
-    ways = {
-        "search": "searched as a whole",
-        "person": "asked for one by one" if type == "Patient" else "searched for each patient",
-        "codes": "searched",
-        "export": f"taken from a bulk export ({wishes.level})",
-    }
-    told = [f"{type} is {ways[how]}"]
-    if codes and how != "export":
-        told.append(f" by {param}{f' in {len(codes)} portions' if len(codes) > 1 else ''}: {_unseen(type, param)}")
-    told.append(".")
-    if not incremental:
-        told.append(" The server is not asked what changed, so it is fetched in full each time.")
-    return "".join(told)
-
-
-def _unseen(type: str, param: str) -> str:
-    """What a search that names some values cannot find."""
-    if param not in _CODE_PARAMS.get(type, ()):
-        return f"records without one of the usual values of {param} are not seen"
-    told = ["records that have only a text, or a code that the study does not know, are not seen"]
-    told += ["nor those that point to a Medication"] if type in _INCLUDES else []
-    told += (
-        ["nor panels whose code is not known, whatever is in them"] if (type, param) == ("Observation", "code") else []
-    )
-    told += (
-        ["and follow-up may end earlier, as other records no longer show that somebody lived"] if type in _SIGNS else []
-    )
-    return ", ".join(told)
+    def _narrowed(self, type: str, listed: TypeCapability) -> tuple[str, tuple[str, ...]]:
+        """What every search has to carry, and its values: codes of the study, or what the server wants."""
+        param, tokens = code_parameter(type, listed), self.wishes.codes.get(type, ())
+        if param and tokens:
+            return param, tuple(in_portions(tokens))
+        required = self.vendor.about("narrowing-required", type)
+        return (required.param, (",".join(required.values),)) if required else ("", ())

@@ -256,4 +256,4 @@ def test_a_type_that_is_listed_but_cannot_be_searched_can_be_exported() -> None:
 
 def test_an_export_can_tell_what_changed_even_where_a_search_cannot() -> None:
     found = planned("Observation", wishes=Wishes("group"), capability=server(also=frozenset()))
-    assert found.reason == "Observation is taken from a bulk export (group)."
+    assert found.reason == "Observation is taken from a bulk export."

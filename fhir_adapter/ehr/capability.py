@@ -156,8 +156,12 @@ def _types(rest: Node) -> dict[str, TypeCapability]:
 
 
 def _offered(listed: list[Node], everywhere: frozenset[str]) -> TypeCapability:
-    """A type listed without any interaction is taken to offer reading: the statement is only a hint."""
-    offered = codes(_all(listed, "interaction")) or frozenset({"read", "search-type"})
+    """A type listed without any interaction is taken to offer reading, as the statement is only a hint; not so if it is
+    listed for its export alone.
+    """
+    named = operations(_all(listed, "operation"))
+    only_exported = bool(named) and all("export" in name.lower() for name in named)
+    offered = codes(_all(listed, "interaction")) or frozenset(() if only_exported else {"read", "search-type"})
     return TypeCapability(
         search="search-type" in offered,
         read="read" in offered,
@@ -170,7 +174,7 @@ def _offered(listed: list[Node], everywhere: frozenset[str]) -> TypeCapability:
         search_params=(everywhere | {parameter.text("name") for parameter in _all(listed, "searchParam")}) - {""},
         search_includes=frozenset().union(*(one.texts("searchInclude") for one in listed)),
         search_rev_includes=frozenset().union(*(one.texts("searchRevInclude") for one in listed)),
-        operations=operations(_all(listed, "operation")),
+        operations=named,
     )
 
 

@@ -49,7 +49,7 @@ class StreamPlan(msgspec.Struct, frozen=True):
     address. `since_param` asks for what changed (empty: the server cannot tell, everything is fetched), `date_param`
     narrows to a time of the event (values are instants with a prefix and a zone; a record without a time is not found
     by it). `history`: the server tells what was deleted. `post`: search by POST. `page_size` is the most that the
-    server gives in one page, as far as it is known.
+    server gives in one page, as far as it is known. Not `searchable`: an export is the only way to the type.
     """
 
     type: str
@@ -67,6 +67,7 @@ class StreamPlan(msgspec.Struct, frozen=True):
     code_param: str = ""
     codes: tuple[str, ...] = ()
     page_size: int | None = None
+    searchable: bool = True
 
     def for_people(self, people: Sequence[str]) -> StreamPlan:
         """The same plan, knowing which people there are."""
@@ -110,11 +111,12 @@ class _Asked(msgspec.Struct, frozen=True):
             # A statement that lists no type at all says nothing about any of them: ask, and see.
             param = person_parameter(type, TypeCapability())
             return StreamPlan(type, "search", reasons.not_listed(type), self.people, param, post=self.wishes.by_post)
-        if listed is None:
-            return StreamPlan(type, "unsupported", reasons.not_offered(type))
-        if not (listed.search or self._is_exported(type)):
-            return StreamPlan(type, "unsupported", reasons.not_searchable(type))
-        return self._plan_of(type, listed)
+        if listed and listed.search:
+            return self._plan_of(type, listed)
+        if self._is_exported(type) and (listed or self._is_for_export_only):
+            reason = reasons.planned(type, "export", "", 0, incremental=True)
+            return StreamPlan(type, "export", reason, self.people, searchable=False)
+        return StreamPlan(type, "unsupported", (reasons.not_searchable if listed else reasons.not_offered)(type))
 
     def _plan_of(self, type: str, listed: TypeCapability) -> StreamPlan:
         vendor, wishes = self.vendor, self.wishes
@@ -150,8 +152,13 @@ class _Asked(msgspec.Struct, frozen=True):
     def _is_exported(self, type: str) -> bool:
         """Does bulk export bring it? What belongs to nobody is in an export of the whole server only."""
         level = self.wishes.level
-        reached = level == "system" or (bool(level) and type not in WITHOUT_PERSON)
-        return reached and self.vendor.about("export-without", type) is None
+        reached = level == "system" or type not in WITHOUT_PERSON or self._is_for_export_only
+        return bool(level) and reached and self.vendor.about("export-without", type) is None
+
+    @property
+    def _is_for_export_only(self) -> bool:
+        """Is there nothing that can be searched? Such servers do not list what their export holds."""
+        return not any(offered.search for offered in self.capability.types.values())
 
     def _is_searchable(self, type: str) -> bool:
         offered = self.capability.of(type)

@@ -61,9 +61,15 @@ def plan_fetch(transport: Transport, settings: Settings, started_at: str) -> Fet
     believed = _believed(transport, vendor, streams, population)
     streams = streams if believed == vendor else planned(believed)
     if not any(stream.type == "Patient" and stream.how != "unsupported" for stream in streams):
-        raise UsageError("this server offers no Patient resources", "without patients there is nothing to build")
+        raise UsageError("this server offers no Patient resources", _without_patients(capability))
     notes = tuple(filter(None, (population.sentence, note)))
     return FetchPlan(capability, believed, population, streams, level, not believed.about("export-whole"), notes)
+
+
+def _without_patients(capability: Capability) -> str:
+    if levels := ", ".join(sorted(capability.export_levels)):
+        return f"it offers bulk export ({levels}): set `bulk`"
+    return "without patients there is nothing to build"
 
 
 def _check_types(settings: Settings) -> None:

@@ -149,6 +149,13 @@ def test_a_type_listed_without_interactions_is_tried() -> None:
     assert plan(capability, ["Observation"])[0].how == "search"
 
 
+@pytest.mark.parametrize(("names", "searched"), [(["export"], False), (["$export"], False), (["everything"], True)])
+def test_a_type_listed_for_its_export_alone_cannot_be_searched(names: list[str], searched: bool) -> None:
+    operations = [{"name": name} for name in names]
+    capability = fetched(statement({"type": "Patient", "operation": operations}))
+    assert capability.types["Patient"].search == searched
+
+
 def test_a_statement_without_types_promises_no_transaction() -> None:
     capability = fetched({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"})
     assert not capability.transaction

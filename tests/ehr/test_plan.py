@@ -251,7 +251,16 @@ def test_a_type_that_a_vendor_leaves_out_of_its_export_is_searched() -> None:
 def test_a_type_that_is_listed_but_cannot_be_searched_can_be_exported() -> None:
     capability = Capability("4.0.1", "", {"Observation": TypeCapability(read=True)}, False)
     assert planned("Observation", capability=capability).how == "unsupported"
-    assert planned("Observation", capability=capability, wishes=Wishes("system")).how == "export"
+    exported = planned("Observation", capability=capability, wishes=Wishes("system"))
+    assert (exported.how, exported.searchable) == ("export", False)
+
+
+def test_a_server_for_export_alone_is_asked_for_every_type_although_it_lists_none_of_them() -> None:
+    types = {"Patient": TypeCapability(operations=frozenset({"export"})), "Group": TypeCapability(read=True)}
+    capability = Capability("4.0.1", "", types, False)
+    streams = plan(capability, READ_TYPES, wishes=Wishes("group"))
+    assert {(stream.how, stream.searchable) for stream in streams} == {("export", False)}
+    assert {stream.how for stream in plan(capability, READ_TYPES)} == {"unsupported"}
 
 
 def test_an_export_can_tell_what_changed_even_where_a_search_cannot() -> None:

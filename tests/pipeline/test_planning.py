@@ -157,6 +157,16 @@ def test_members_that_only_the_export_shows_are_no_obstacle_to_it() -> None:
     assert "lists no patients" in refused(server, group="g1")
 
 
+def test_a_server_for_export_alone_says_which_setting_it_needs(tmp_path: Path) -> None:
+    rest = {"resource": [{"type": "Patient", "operation": [{"name": "export"}]}]}
+    with pytest.raises(UsageError) as problem:
+        planned(LyingServer(rest=rest))
+    assert problem.value.hint == "it offers bulk export (patient): set `bulk`"
+    plan = planned(LyingServer(rest=rest), bulk="auto")
+    assert {stream.how for stream in plan.streams} == {"export"}
+    assert "FAIL" not in checked(LyingServer(rest=rest), bulk="auto", out=tmp_path / "out").values()
+
+
 # Makers of servers
 
 

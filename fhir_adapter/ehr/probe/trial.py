@@ -34,7 +34,7 @@ class Trial(msgspec.Struct, frozen=True):
 
     @property
     def answered(self) -> bool:
-        return self.stream.how != "unsupported" and not self.refusal
+        return self.stream.how != "unsupported" and self.stream.searchable and not self.refusal
 
     @property
     def is_forbidden(self) -> bool:
@@ -66,7 +66,7 @@ def question_for(stream: StreamPlan, person: str = "") -> tuple[tuple[str, str],
 
 
 def _try(transport: Transport, stream: StreamPlan, somebody: str) -> tuple[Trial, Reply]:
-    if stream.how == "unsupported":
+    if stream.how == "unsupported" or not stream.searchable:
         return Trial(stream), Reply()
     if stream.how != "person":
         trial, reply = _ask_for(transport, stream, question_for(stream))

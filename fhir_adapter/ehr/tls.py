@@ -76,8 +76,8 @@ def verification_problem(error: BaseException | None) -> str:
 
 
 _PROBLEMS = {
-    9: "its certificate is not valid yet",
-    10: "its certificate has expired",
+    9: "its certificate is not valid yet by the clock of this machine",
+    10: "its certificate has expired by the clock of this machine",
     18: "its certificate is self-signed",
     19: "its certificate comes from an unknown authority",
     20: "its certificate comes from an unknown authority",

@@ -85,10 +85,11 @@ _PROBLEMS = {
     64: "its certificate belongs to another address",
 }
 # What the server says about us, in OpenSSL's words.
-_NOT_SHOWN = "it asks for a client certificate, and none is configured or it does not accept ours"
 _ALERTS = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate, and none is configured",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": f"no secure connection could be agreed on; perhaps {_NOT_SHOWN}",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+        "no secure connection could be agreed on; perhaps it asks for a client certificate, or does not accept ours"
+    ),
     "TLSV1_ALERT_UNKNOWN_CA": "it does not accept our client certificate: its authority is not known there",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept our client certificate",
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not accept our client certificate",

@@ -8,10 +8,22 @@ import sys
 import pytest
 from whole_runs import command, run_process
 
-HEAVY = ("joserfc", "pandas", "lifelines", "matplotlib", "httpx", "fhir", "scipy", "uvicorn")
+HEAVY = (
+    "apscheduler",
+    "joserfc",
+    "prometheus_client",
+    "rich",
+    "pandas",
+    "lifelines",
+    "matplotlib",
+    "httpx",
+    "fhir",
+    "scipy",
+    "uvicorn",
+)
 VERBS = (
     *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish"),
-    *("explain", "check", "status", "sandbox"),
+    *("schedule", "explain", "check", "status", "sandbox"),
 )
 SHOW_HELP = """
 import sys

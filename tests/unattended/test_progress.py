@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,8 +11,6 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
-from site_of_ours import Site
-from whole_runs import COMMAND, run_process
 
 from fhir_adapter.cli import telling
 from fhir_adapter.cli.screen import Lines
@@ -109,48 +105,3 @@ def test_elsewhere_there_is_a_line_for_each_stream_and_for_each_tenth_of_a_wait(
         "waiting: the export, 30 % done",
         "waiting: the export",
     ]
-
-
-def on_terminal(site: Site, **environment: str) -> str:
-    """What `fetch` shows on a real terminal."""
-    ours, theirs = pty.openpty()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FHIR_ADAPTER__")}
-    process = subprocess.Popen(
-        [str(COMMAND), "fetch", "--config", str(site.settings)], stdout=theirs, stderr=theirs, env=kept | environment
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(ours, 65_536)
-        except OSError:  # Linux says so when nobody holds the other end any more
-            piece = b""
-        if not piece:
-            break
-        shown += piece
-    os.close(ours)
-    assert process.wait(60) == 0
-    return shown.decode()
-
-
-def test_a_real_terminal_gets_bars_and_a_dumb_one_lines(site: Site) -> None:
-    drawn = on_terminal(site, TERM="xterm", COLUMNS="100", LINES="30")
-    assert "\x1b[" in drawn
-    assert "Patient.ndjson: " in drawn
-    plain = on_terminal(site, TERM="dumb")
-    assert "\x1b" not in plain
-    assert "Patient.ndjson: " in plain
-
-
-def test_a_terminal_that_wants_no_colour_gets_none(site: Site) -> None:
-    drawn = on_terminal(site, TERM="xterm-256color", NO_COLOR="1", COLUMNS="100", LINES="30")
-    assert "\x1b[3" not in drawn.replace("\x1b[33", "")
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_letter_that_the_screen_lacks_ends_nothing(encoding: str, site: Site) -> None:
-    (site.home / "records" / "Patient.ndjson").rename(site.home / "records" / "Patient.北京.ndjson")
-    ended = run_process("fetch", "--config", site.settings, env={"PYTHONIOENCODING": encoding, "LC_ALL": "C"})
-    assert ended.code == 0
-    assert "Patient.\\u5317\\u4eac.ndjson" in ended.err
-    assert "Patient.\\u5317\\u4eac.ndjson" in ended.out

@@ -1,4 +1,4 @@
-"""The scheduler: once a night whatever the clocks on the wall do, never two runs at a time, and a good end."""
+"""The scheduler: once a night, never two runs at a time, and a good end."""
 
 from __future__ import annotations
 
@@ -9,116 +9,27 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from apscheduler.executors.debug import DebugExecutor
-from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.cron import CronTrigger
+from nightclock import Clock, Noted, live, started, wall_clock
 from whole_runs import COMMAND, bundles, server_with
 
 from fhir_adapter.unattended import scheduler as nights_module
-from fhir_adapter.unattended.cron import parse_cron
-from fhir_adapter.unattended.scheduler import GRACE_S, Nights, scheduler_of
+from fhir_adapter.unattended.scheduler import GRACE_S, Nights
 
 
-class Clock:
-    """The clock that the scheduler looks at; it stands still until a test moves it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, begin: datetime) -> None:
-        clock = self
-        self.time = begin
-
-        class Moved(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return clock.time.astimezone(tz)
-
-        for module in ("apscheduler.schedulers.base", "apscheduler.executors.base"):
-            monkeypatch.setattr(f"{module}.datetime", Moved)
-
-
-class Noted(Nights):
-    """Nights that only note when they were; each lasts until `let_go`, if one is given."""
-
-    def __init__(self, clock: Clock, let_go: threading.Event | None = None) -> None:
-        super().__init__([])
-        self.began: list[datetime] = []
-        self._clock, self._let_go = clock, let_go
-
-    def run(self) -> None:
-        self.began.append(self._clock.time)
-        if self._let_go:
-            assert self._let_go.wait(10)
-
-
-def started(expression: str, nights: Nights, *, in_threads: bool = False) -> Any:
-    """A scheduler that has begun, whose turns are taken by hand."""
-    scheduler = scheduler_of(parse_cron(expression), nights, 0, False, lambda _: None)
-    if not in_threads:
-        scheduler.add_executor(DebugExecutor(), "default")
-    scheduler.wakeup = lambda: None
-    BaseScheduler.start(scheduler)
-    return scheduler
-
-
-def live(scheduler: Any, clock: Clock, hours: int) -> None:
-    """Let hours pass, minute by minute."""
-    for _ in range(hours * 60):
-        clock.time += timedelta(minutes=1)
-        scheduler._process_jobs()
-
-
-@pytest.fixture
-def wall_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Sets the time zone of this machine."""
-
-    def put(zone: str) -> None:
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-
-    yield put
-    monkeypatch.undo()
-    time.tzset()
-
-
-CHANGES = [
-    ("America/New_York", "30 1 * * *", datetime(2026, 11, 1, tzinfo=UTC)),
-    ("America/New_York", "30 2 * * *", datetime(2026, 3, 8, tzinfo=UTC)),
-    ("Europe/Berlin", "30 2 * * *", datetime(2026, 10, 25, tzinfo=UTC)),
-    ("Europe/Berlin", "30 2 * * *", datetime(2026, 3, 29, tzinfo=UTC)),
-]
-
-
-@pytest.mark.parametrize(("zone", "expression", "day"), CHANGES)
-def test_the_nights_when_clocks_change_have_one_run_each(
-    zone: str,
-    expression: str,
-    day: datetime,
-    wall_clock: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    wall_clock(zone)
-    clock = Clock(monkeypatch, day - timedelta(hours=24))
-    nights = Noted(clock)
-    live(started(expression, nights), clock, 72)
-    minute, hour = map(int, expression.split()[:2])
-    assert nights.began == [day.replace(hour=hour, minute=minute) + timedelta(days=days) for days in (-1, 0, 1)]
-
-
-def test_on_the_clock_on_the_wall_there_would_be_two(
-    wall_clock: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the schedule in UTC is for, and that the nights above are told apart."""
-    wall_clock("America/New_York")
+def test_on_the_clock_on_the_wall_there_would_be_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the schedule in UTC is for, and that a test would see it."""
     monkeypatch.setattr(nights_module, "trigger_of", lambda *_: CronTrigger.from_crontab("30 1 * * *"))
     clock = Clock(monkeypatch, datetime(2026, 10, 31, 12, tzinfo=UTC))
     nights = Noted(clock)
-    live(started("30 1 * * *", nights), clock, 24)
+    with wall_clock("America/New_York"):
+        live(started("30 1 * * *", nights), clock, 24)
     assert len(nights.began) == 2
 
 

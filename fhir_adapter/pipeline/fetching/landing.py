@@ -12,6 +12,7 @@ from fhir_adapter.errors import FhirAdapterError, IncompleteError
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
 from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.fhir.resource_types import R4_TYPES
 from fhir_adapter.fhir.validate import check
 from fhir_adapter.progress import Progress
 from fhir_adapter.store import Store, StreamLedger
@@ -100,7 +101,7 @@ class Landing:
         accepted, refused = self._through_the_gate(stream, records)
         quarantined = [*page.quarantined, *refused]
         self._store.land(self.run, stream, accepted, quarantined, deleted=page.deleted, cursor=page.cursor)
-        account.passed_over.update(record.type for record in page.records if record.type not in READ_TYPES)
+        account.passed_over.update(_name_of(record.type) for record in page.records if record.type not in READ_TYPES)
         account.announced[part] = page.announced
         account.received += page.received
         account.unreadable += sum(not one.type for one in page.quarantined)
@@ -170,6 +171,11 @@ class Landing:
 
     def _account(self, stream: str) -> _Account:
         return self._accounts.setdefault(stream, _Account())
+
+
+def _name_of(type: str) -> str:
+    """What is no resource type of R4 may be anything, also a name."""
+    return type if type in R4_TYPES else "of unknown types"
 
 
 def _warned(page: Page) -> str:

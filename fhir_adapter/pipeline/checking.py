@@ -79,7 +79,7 @@ def check_server(
     trials = try_streams(transport, plan.streams, plan.population.people)
     findings = [
         *_troubles(trials),
-        *probe_searches(transport, trials),
+        *probe_searches(transport, trials, settings.page_size),
         probe_history(transport, plan.streams),
         probe_clock(plan.capability, read_instant(started_at)),
         *_permissions(transport, settings),

@@ -70,11 +70,12 @@ def test_what_is_missing_is_told_with_what_it_means_for_the_study() -> None:
     ],
 )
 def test_a_server_that_cannot_serve_ends_with_the_code_of_a_fetch(lie: str, code: int, home: Path) -> None:
-    ended = checked(lie)
+    (home / "site.toml").write_text("page_size = 5\n", encoding="utf-8")
+    ended = checked(lie, flags=("--config", "site.toml"))
     assert ended.code == code
     assert "FAIL" in ended.out or code == 2
     assert "Traceback" not in ended.told
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == ["site.toml"]
 
 
 def test_a_server_that_is_not_there_ends_with_4() -> None:

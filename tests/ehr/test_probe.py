@@ -18,6 +18,8 @@ from fhir_adapter.ehr.probe.writing import probe_export, probe_writes
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.errors import AccessError, Unreachable
 
+PAGE = 10
+
 
 def lying(*lies: str, each: int = 4) -> tuple[Transport, LyingServer]:
     server = LyingServer({*lies}, each=each)
@@ -37,7 +39,7 @@ def probed(
     transport, server = lying(*lies, each=each)
     streams = plan(fetch_capability(transport), READ, people, wishes=wishes or Wishes())
     found: dict[str, list[Finding]] = {}
-    for one in probe_searches(transport, try_streams(transport, streams, people)):
+    for one in probe_searches(transport, try_streams(transport, streams, people), PAGE):
         found.setdefault(one.subject, []).append(one)
     assert server.changes == []
     return found
@@ -117,6 +119,10 @@ def test_paging(lies: tuple[str, ...], expected: str) -> None:
     assert verdict("paging", *lies) == expected
 
 
+def test_a_server_without_next_links_can_serve_what_fits_on_one_page() -> None:
+    assert verdict("paging", "has-no-next", people=("p1",)) == "WARN"
+
+
 def test_paging_cannot_be_seen_with_one_resource() -> None:
     assert verdict("paging", people=("p1",), each=1) == "WARN"
 
@@ -124,7 +130,7 @@ def test_paging_cannot_be_seen_with_one_resource() -> None:
 def test_a_next_link_that_leads_away_is_not_followed_and_the_way_out_is_told() -> None:
     transport, server = lying("next-leads-away")
     trials = try_streams(transport, plan(fetch_capability(transport), READ), ())
-    (finding,) = [one for one in probe_searches(transport, trials) if one.verdict == "FAIL"]
+    (finding,) = [one for one in probe_searches(transport, trials, PAGE) if one.verdict == "FAIL"]
     assert {one.url.host for one in server.asked} == {"ehr.example"}
     assert "aliases" in finding.todo
 
@@ -178,7 +184,7 @@ def test_a_search_by_post_matters_only_to_those_who_want_it(lie: str) -> None:
     (trial,) = try_streams(transport, by_get, ())
     wanting = plan(fetch_capability(transport), ["Patient"], wishes=Wishes(by_post=True))[0]
     wanted = Trial(wanting, trial.question, trial.total)
-    (finding,) = [one for one in probe_searches(transport, [wanted]) if one.subject == "search by POST"]
+    (finding,) = [one for one in probe_searches(transport, [wanted], PAGE) if one.subject == "search by POST"]
     assert (finding.verdict, finding.exit_code) == ("FAIL", 4)
 
 

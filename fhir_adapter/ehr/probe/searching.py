@@ -19,14 +19,17 @@ _FEW = 50  # so many resources fit on a page of every server that is known
 _REPORT = "Report this to the server's administrators."
 
 
-def probe_searches(transport: Transport, trials: Sequence[Trial]) -> list[Finding]:
-    """Everything that can be seen by searching, about the type that has most, and about each where types differ."""
+def probe_searches(transport: Transport, trials: Sequence[Trial], page_size: int) -> list[Finding]:
+    """Everything that can be seen by searching, about the type that has most, and about each where types differ.
+
+    `page_size` is how many resources a fetch will ask for in one page.
+    """
     answered = [trial for trial in trials if trial.answered and trial.stream.how != "export"]
     if not answered:
         return []
     fullest = max(answered, key=lambda trial: trial.total or 0)
     found = [
-        _paging(transport, fullest),
+        _paging(transport, fullest, page_size),
         _strictness(transport, fullest),
         *_changes(transport, answered),
         _totals(transport, answered),
@@ -37,7 +40,7 @@ def probe_searches(transport: Transport, trials: Sequence[Trial]) -> list[Findin
     return found
 
 
-def _paging(transport: Transport, trial: Trial) -> Finding:
+def _paging(transport: Transport, trial: Trial, page_size: int) -> Finding:
     """Ask for one resource a page, and follow the next link."""
     name, type = "paging", trial.stream.type
     first = ask(transport, type, (*ONE, *trial.question))
@@ -47,12 +50,7 @@ def _paging(transport: Transport, trial: Trial) -> Finding:
     if first.bundle.next is None:
         if len(first.found) >= known:
             return warn(name, "_count is ignored: everything comes in one page", "Big answers need more memory.")
-        return fail(
-            name,
-            f"{type} has {known} resources, {len(first.found)} came, and there is no link to the next page",
-            "What does not fit on the first page can never be had.",
-            _REPORT,
-        )
+        return _without_next(transport, trial, page_size, known)
     try:
         second = follow(transport, first)
     except ForeignUrl as foreign:
@@ -62,6 +60,22 @@ def _paging(transport: Transport, trial: Trial) -> Finding:
     if second.found and second.found == first.found:
         return fail(name, "the next page is the first one again", "What follows it cannot be had.", _REPORT)
     return ok(name, "next links lead on, on the same server")
+
+
+def _without_next(transport: Transport, trial: Trial, page_size: int, known: int) -> Finding:
+    """There is no way to the second page: does all that there is fit on the first one?"""
+    name, type = "paging", trial.stream.type
+    page_size = min(page_size, trial.stream.page_size or page_size)
+    page = ask(transport, type, (("_count", str(page_size)), *trial.question))
+    if len(page.found) >= known:
+        means = f"Searches with more than {page_size} results (`page_size`) can never be had to their end."
+        return warn(name, "there are no next links; so far everything fits on one page", means, _REPORT)
+    return fail(
+        name,
+        f"{type} has {known} resources, {len(page.found)} come, and there is no link to the next page",
+        "What does not fit on the first page can never be had.",
+        f"{_REPORT} A larger `page_size` helps if the server gives such pages.",
+    )
 
 
 def _strictness(transport: Transport, trial: Trial) -> Finding:

@@ -10,6 +10,8 @@ from fhir_adapter import __version__
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.ehr.capability import fetch_capability
 from fhir_adapter.ehr.deliver import Delivery, deliver
+from fhir_adapter.ehr.transport import Transport
+from fhir_adapter.errors import AccessError
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.build import Cohort
 from fhir_adapter.pipeline.connection import PUBLISHING, connected
@@ -49,10 +51,22 @@ def send(
 ) -> Delivery:
     """Bring the server to hold the documents; unchanged ones are left alone."""
     with connected(settings.destination, settings, PUBLISHING) as transport:
+        capability = fetch_capability(transport)
+        _check_permission(transport)
         return deliver(
             transport,
-            fetch_capability(transport),
+            capability,
             [one.resource for one in found],
             lambda changed: provenance(changed, cohort, content_hash, changed_at),
             journal=out.journal,
+        )
+
+
+def _check_permission(transport: Transport) -> None:
+    """What is not allowed is said before anything is sent, not in the middle."""
+    denied = sorted(transport.denied_types)
+    if denied:
+        raise AccessError(
+            f"The server grants no permission to write {', '.join(denied)}, so nothing was sent.",
+            f"Ask its administrators for the scopes {' '.join(PUBLISHING.scopes(2))}, or publish to files only.",
         )

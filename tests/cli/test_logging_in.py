@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from smartserver import CLIENT, SECRET, SmartServer, smart_server
+from typer.main import get_command
 from whole_runs import Ended, bundles, command, people, run_process, succeed
 
+from fhir_adapter.cli import app
 from fhir_adapter.ehr.auth.key import new_key
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.store import Store
@@ -87,16 +90,16 @@ def test_no_secret_is_left_anywhere(ran: tuple[Ended, Site, SmartServer]) -> Non
     assert [one for one in secrets if one in ended.told or one.encode() in left] == []
 
 
-def test_a_token_that_dies_in_the_middle_of_the_pages_costs_nothing(server: SmartServer, site: Site) -> None:
+def test_tokens_that_die_in_the_middle_of_the_pages_cost_nothing(server: SmartServer, site: Site) -> None:
     site.knows(server)
     assert site.runs("fetch").code == 0
-    undisturbed, tokens = site.content(), len(server.tokens)
-    server.habits.uses = 4
-    ended = site.runs("fetch", "--out", site.out.with_name("other"))
-    assert ended.code == 0, ended.told
+    undisturbed, tokens, requests = site.content(), len(server.tokens), server.data_requests
+    server.data_requests, server.habits.refuses = 0, (requests // 4, requests // 2, requests * 3 // 4)
     site.out = site.out.with_name("other")
+    ended = site.runs("fetch", "--out", site.out)
+    assert ended.code == 0, ended.told
     assert site.content() == undisturbed
-    assert len(server.tokens) - tokens > 3
+    assert len(server.tokens) - tokens == 1 + 3
 
 
 def test_a_server_without_its_token_says_that_one_is_needed(server: SmartServer, site: Site) -> None:
@@ -134,6 +137,27 @@ def test_nothing_can_be_done_without_the_patients(server: SmartServer, site: Sit
     ended = site.runs("fetch")
     assert ended.code != 0
     assert "Patient" in ended.err
+
+
+def test_what_may_not_be_written_is_said_before_anything_is_sent(server: SmartServer, site: Site) -> None:
+    server.habits.not_granted = ("system/MeasureReport.crus",)
+    site.knows(server)
+    ended = site.runs("run")
+    assert ended.code == 3
+    assert "no permission to write MeasureReport, so nothing was sent" in ended.err
+    assert server.service.repository.find("Measure", ()) == []
+
+
+def test_no_flag_takes_a_secret() -> None:
+    """Every process of the machine can read the arguments of the others."""
+    verbs = get_command(app)
+    waiting, flags = [verbs], []
+    while waiting:
+        verb = waiting.pop()
+        waiting += getattr(verb, "commands", {}).values()
+        flags += [flag for option in verb.params for flag in option.opts]
+    assert len(flags) > 20
+    assert [flag for flag in flags if re.search("secret|password|token|key", flag)] == []
 
 
 def test_the_token_never_goes_to_another_server_that_is_written_to(server: SmartServer, site: Site) -> None:

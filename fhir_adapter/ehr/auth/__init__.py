@@ -21,7 +21,7 @@ from fhir_adapter.ehr.secret_file import find_secret, read_secret
 from fhir_adapter.ehr.url_policy import secure_origin
 from fhir_adapter.errors import UsageError
 
-__all__ = ["Connect", "ServerAuth", "Wanted", "authentication"]
+__all__ = ["Wanted", "authentication"]
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     list: Id = ""
     by_code: tuple[str, ...] = ()
     bulk: Literal["off", "auto", "system", "group", "patient"] = "off"
+    export_may_lack: tuple[str, ...] = ()
     search_by_post: bool = False
     vendor: str = "auto"
     in_full: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from faultserver import FaultServer, Request, Script, answer, parsed
 
@@ -59,11 +59,15 @@ def two_patients() -> dict[str, bytes]:
 
 @dataclass
 class ExportServer:
-    """`polls` is how often it says that it still works. `change` may spoil the manifest before it is sent."""
+    """`polls` is how often it says that it still works. `change` may spoil the manifest before it is sent.
+
+    With `exports` it refuses an order for any other type, and names the first of them.
+    """
 
     files: dict[str, bytes] = field(default_factory=two_patients)
     polls: int = 1
     counts: bool = True
+    exports: tuple[str, ...] = ()
     transaction_time: str = TRANSACTION_TIME
     manifest_headers: tuple[str, ...] = ()
     change: Callable[[Json], object] = lambda manifest: None
@@ -122,6 +126,9 @@ class ExportServer:
     def _answer(self, request: Request, path: str, name: str) -> bytes:
         if path in self.routes:
             return self.routes[path](request)
+        if name == "kickoff" and (missing := self._not_exported(request)):
+            said = f'The requested resource type "{missing[0]}" is not available on this server'
+            return refuses("400 Bad Request", outcome("error", "processing", said))
         if name == "kickoff":
             self.jobs += 1
             self.alive[f"/fhir/jobs/{self.jobs}"] = self.polls
@@ -131,6 +138,10 @@ class ExportServer:
         if path.startswith("/files/") and name in self.files:
             return answer(self.files[name], _NDJSON)
         return refuses("404 Not Found", outcome("error", "not-found"))
+
+    def _not_exported(self, request: Request) -> list[str]:
+        asked = parse_qs(urlsplit(request.target).query).get("_type", [""])[0].split(",")
+        return [type for type in asked if self.exports and type not in self.exports]
 
     def _status(self, request: Request, path: str) -> bytes:
         if path not in self.alive:

@@ -15,12 +15,12 @@ from fhir_adapter.ehr.bulk.kickoff import start_job
 from fhir_adapter.ehr.bulk.notices import DeletionReader, read_remarks
 from fhir_adapter.ehr.bulk.order import ExportOrder
 from fhir_adapter.ehr.bulk.polling import ExportFailed, Gone
-from fhir_adapter.ehr.bulk.reading import TypeReader, incomplete
+from fhir_adapter.ehr.bulk.reading import TypeReader
 from fhir_adapter.ehr.bulk.waiting import Waiting
 from fhir_adapter.ehr.failures import Exhausted
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.transport import Transport
-from fhir_adapter.errors import FhirAdapterError, IncompleteError
+from fhir_adapter.errors import FhirAdapterError, IncompleteError, StreamIncomplete
 from fhir_adapter.progress import Progress
 
 Clock = Callable[[], float]
@@ -57,7 +57,10 @@ class Export:
         `StreamIncomplete` after everything that could be had was handed on.
         """
         if type in self.missing and not (confirm_empty and confirm_empty(type)):
-            raise incomplete(type, "it was asked for, but the export does not have it")
+            raise StreamIncomplete(
+                f"{type} is incomplete: it was asked for, and the export does not have it.",
+                f"If the server really has none, add {type} to `export_may_lack` in the settings.",
+            )
         announced = self.announced.get(type, 0)
         yield from TypeReader(type, self._collected.of_type(type), announced, ("", self.transaction_time)).pages()
 

@@ -16,9 +16,10 @@ from fhir_adapter.pipeline.fetching.course import Course, Steps, ends_the_run
 from fhir_adapter.pipeline.fetching.crew import Crew
 from fhir_adapter.pipeline.fetching.doubts import Doubts
 from fhir_adapter.pipeline.fetching.exporting import Exporting
-from fhir_adapter.pipeline.fetching.landing import Fetched, Landing
+from fhir_adapter.pipeline.fetching.landing import Fetched, Landing, Retried
 from fhir_adapter.pipeline.fetching.memory import StreamMemory
 from fhir_adapter.pipeline.fetching.people import People
+from fhir_adapter.pipeline.fetching.quarantine import retry_quarantine
 from fhir_adapter.pipeline.homes import remember_aliases
 from fhir_adapter.pipeline.planning import FetchPlan
 from fhir_adapter.progress import Progress
@@ -30,10 +31,13 @@ _MERGERS = 10  # rounds of Patients who were merged with Patients who were merge
 
 @dataclass(frozen=True)
 class Manner:
-    """How a fetch differs from every other night's: everything anew, and deletions believed however many."""
+    """How a fetch differs from every other night's: everything anew, deletions believed however many, and what was set
+    aside looked at again.
+    """
 
     full: bool = False
     accept_deletions: bool = False
+    retry_quarantine: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class _ServerFetch:
         self, source: Source, settings: Settings, manner: Manner, store: Store, landing: Landing, say: Progress
     ) -> None:
         self._source, self._settings, self._store = source, settings, store
-        self._landing, self._say = landing, say
+        self._landing, self._manner, self._say = landing, manner, say
         population = source.plan.population
         whom = " ".join(filter(None, (population.kind, population.name)))
         self._memory = StreamMemory(store, landing.run, settings, whom, full=manner.full, say=say)
@@ -79,7 +83,8 @@ class _ServerFetch:
         streams = self._source.plan.streams
         for plan in streams:
             if plan.how == "unsupported":
-                self._landing.pass_by(plan.type, plan.reason)
+                self._pass_by(plan)
+        retried = self._retry() if self._manner.retry_quarantine else ()
         exported = [plan for plan in streams if plan.how == "export"]
         searched = [plan for plan in streams if plan.how not in ("export", "unsupported")]
         with Crew(self._settings.concurrency) as crew:
@@ -90,14 +95,25 @@ class _ServerFetch:
             self._search(crew, [plan for plan in searched if plan.type != "Patient"])
             self._catch_up(crew, [plan for plan in exported if plan.type not in {one.type for one in searched}])
         self._take_out()
-        return self._landing.finish()
+        return self._landing.finish(retried)
+
+    def _pass_by(self, plan: StreamPlan) -> None:
+        """What was never fetched is unknown; what was, and cannot be fetched any more, is out of date."""
+        if next(self._store.of_type(plan.type), None) is None:
+            self._landing.pass_by(plan.type, plan.reason)
+        else:
+            self._landing.fail(plan.type, f"{plan.reason} What earlier runs fetched of it is out of date.")
+            self._landing.close(plan.type)
+
+    def _retry(self) -> tuple[Retried, ...]:
+        return retry_quarantine(self._store, self._landing, self._source.transport)
 
     def _export(self, plans: Sequence[StreamPlan]) -> Sequence[StreamPlan]:
         """Take these types in bulk; those that have to be searched for all the same."""
         exporting = Exporting(self._source.transport, self._source.plan, self._settings, self._store, self._memory)
         folder = OutputFolder(self._settings.out).export
         exporting.land(plans, folder, self._landing, self._say)
-        lacked = {plan.type for plan in exporting.lacked}
+        lacked = {plan.type for plan in exporting.lacked} | set(exporting.unknown)
         if exporting.in_full:
             self._there |= dict.fromkeys(plan.type for plan in plans if plan.type not in lacked)
         if self._source.plan.population.hidden:

@@ -14,7 +14,7 @@ import pytest
 from faultserver import answer
 from front import Asked, Exchange, framed, repeated, says
 from hospital import Hospital, Night, hospital_with
-from whole_runs import COMMAND, bundles, files, people, server_with, succeed
+from whole_runs import COMMAND, bundles, people, server_with, succeed
 
 from fhir_adapter.ehr.bulk import run_export
 from fhir_adapter.fhir.r4 import READ_TYPES
@@ -143,12 +143,8 @@ def test_51_a_type_that_is_a_path(hospital: Hospital) -> None:
     """A file of type `../../evil/Patient` in the manifest: refused (exit 5), nothing written outside."""
     spoils_manifest(hospital, lambda manifest: manifest["output"][0].update(type="../../evil/Patient"))
     night = fetch(hospital)
-    assert night.ended.code == 5
-    assert "a type that FHIR R4 does not have" in night.ended.err
     assert list(hospital.home.parent.rglob("*evil*")) == []
-    assert files(hospital.out) == {}
-    hospital.front.heal()
-    hospital.is_whole(fetch(hospital))
+    is_incomplete(hospital, night, "export", "a type that FHIR R4 does not have")
 
 
 def test_52_a_file_of_another_type(hospital: Hospital) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from live import Live, People
 from servers import KINDS, CannotRun, Server, build, require_tools
-from whole_runs import bundles
+from whole_runs import bundles, succeed
 
 from fhir_adapter.pipeline.connection import connected
 from fhir_adapter.pipeline.loading import access_to, fixture_bundles, load, types_in
@@ -136,6 +136,14 @@ def copied(stories: Sequence[Path], folder: Path) -> Path:
     for path in stories:
         shutil.copy(path, files)
     return files
+
+
+@pytest.fixture(scope="session")
+def from_files(hospital: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run over the files that the hospital was loaded from leaves."""
+    out = tmp_path_factory.mktemp("from_files") / "out"
+    succeed("run", "--folder", hospital.files, "--no-publish", "--out", out)
+    return out
 
 
 @pytest.fixture

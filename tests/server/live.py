@@ -55,6 +55,10 @@ class Live:
         where = self.offered(type) if type else self.statement
         return any(one["name"].lstrip("$") == name for one in where.get("operation", []))
 
+    def keeps_history(self, type: str) -> bool:
+        """Does it tell what happened to all resources of a type, deletions among it?"""
+        return any(one["code"] == "history-type" for one in self.offered(type).get("interaction", []))
+
     @cached_property
     def pages(self) -> bool:
         """Does it go on after the first page? One that does not keeps the rest to itself."""

@@ -122,7 +122,7 @@ class Server:
         port = port or _free_port()
         self.kind = kind
         self.base_url = kind.base.format(port=port)
-        self.log = LOGS / f"{kind.name}.log"
+        self.log = LOGS / f"{kind.name}-{port}.log"
         LOGS.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as told:
             self._process = subprocess.Popen(

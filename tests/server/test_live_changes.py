@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from live import People
-from whole_runs import succeed
+from whole_runs import command, succeed
+
+from fhir_adapter.output_folder import OutputFolder
+from fhir_adapter.store import Store
 
 HAEMOGLOBIN = "Observation/SYN-10-hgb-20241231"
 PLATELETS = "Observation/SYN-10-plt-20241224"
+COUNTS = ("received", "stored", "deleted", "swept")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def run(people: People, out: Path) -> dict[str, int]:
     """One night: what was newly stored, and what was found to be gone, over all streams."""
     succeed("run", *people.source, "--no-publish", "--out", out)
     ledger = json.loads((out / "run.json").read_bytes())["ledger"]
-    return {name: sum(row[name] for row in ledger) for name in ("received", "stored", "deleted", "swept")}
+    return {name: sum(row[name] for row in ledger) for name in COUNTS}
 
 
 def gone(counts: dict[str, int]) -> int:
@@ -53,11 +57,33 @@ def test_one_changed_value_is_one_stored_row(two_people: People, night: Path) ->
     assert "7.9 g/dL" in row
 
 
-def test_a_deleted_value_is_gone_after_the_next_whole_look(two_people: People, night: Path) -> None:
+def test_a_deleted_value_is_gone_when_everything_is_compared(
+    two_people: People, night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = two_people.places[PLATELETS]
     assert place in labs(night)
     two_people.live.delete(place)
-    for _ in range(8):  # a reconciliation comes every seventh run at the latest
-        if gone(run(two_people, night)):
-            break
+    monkeypatch.setenv("FHIR_ADAPTER__SWEEP_EVERY", "1")
+    counts = run(two_people, night)
+    assert (counts["stored"], gone(counts)) == (0, 1)
     assert place not in labs(night)
+
+
+def test_a_deletion_is_told_by_the_history_of_a_server_that_has_one(hospital: People, out: Path) -> None:
+    """Where there is none, `check` says how long a deletion may go unnoticed."""
+    live = hospital.live
+    if not (live.is_ours and live.pages and live.keeps_history("Medication")):
+        assert "sweep_every" in command("check", *live.source).out
+        return
+    extra = live.post({"resourceType": "Medication", "code": {"text": "of a live test"}})
+    assert run_everybody(hospital, out)["stored"] > 0
+    live.delete(f"Medication/{extra['id']}")
+    counts = run_everybody(hospital, out)
+    assert (counts["stored"], gone(counts)) == (0, 1)
+
+
+def run_everybody(people: People, out: Path) -> dict[str, int]:
+    succeed("fetch", *people.widest_source, "--out", out)
+    with Store.reopen(OutputFolder(out).store) as store:
+        ledger = store.ledger(store.last_run() or 0)
+    return {name: sum(getattr(row, name) for row in ledger) for name in COUNTS}

@@ -1,5 +1,8 @@
 package fhiradapter.hapi;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import ca.uhn.fhir.batch2.api.IJobMaintenanceService;
 import ca.uhn.fhir.batch2.jobs.config.Batch2JobsConfig;
 import ca.uhn.fhir.batch2.jobs.export.BulkDataExportProvider;
 import ca.uhn.fhir.context.FhirContext;
@@ -29,6 +32,7 @@ import java.io.OutputStream;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.Executors;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.SpringApplication;
@@ -80,7 +84,9 @@ public class HapiServer {
     if (List.of(arguments).contains("--stop-with-stdin")) {
       new Thread(HapiServer::stopWithStdin, "stop-with-stdin").start();
     }
-    application.run(arguments);
+    IJobMaintenanceService jobs = application.run(arguments).getBean(IJobMaintenanceService.class);
+    // An export takes a step with every pass, and of its own accord there is one a minute.
+    Executors.newSingleThreadScheduledExecutor().scheduleWithFixedDelay(jobs::runMaintenancePass, 1, 1, SECONDS);
   }
 
   /** Whoever has started this server holds the other end: when they are gone, however they went, so is it. */

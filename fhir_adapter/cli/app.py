@@ -49,6 +49,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt as interrupted:
         _last_words("interrupted", "interrupted", interrupted)
         sys.exit(130)
+    except Terminated as terminated:
+        _last_words("terminated", "terminated", terminated)
+        raise
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,10 +65,12 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+class Terminated(SystemExit):
+    """SIGTERM came."""
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    end = SystemExit(143)
-    _last_words("terminated", "terminated", end)
-    raise end
+    raise Terminated(143)  # nothing is said here: the signal may have come in the middle of saying something
 
 
 def _last_words(event: str, text: str, problem: BaseException) -> None:

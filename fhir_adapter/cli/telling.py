@@ -95,6 +95,8 @@ class Bars(Lines):
             super().stream(stream, received, announced, state)
 
     def waiting(self, what: str, share: float | None = None) -> None:
+        if what != self._waited_for:
+            self._end(self._waited_for)
         self._waited_for = what
         self._show(what, round(100 * (share or 0)), None if share is None else 100)
 
@@ -112,12 +114,12 @@ class Bars(Lines):
 
 def _bars() -> RichProgress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f}", markup=False),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(file=sys.stderr, markup=False, highlight=False),
         redirect_stdout=False,  # results stay results

@@ -85,13 +85,17 @@ def forget_next_run(out: OutputFolder) -> None:
 
 
 def write_beside(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace one file as a whole."""
+    """Replace one file as a whole; `OSError` leaves the old one as it was, and nothing beside it."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(content)
-    os.replace(beside, path)
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _write(path: Path, thing: msgspec.Struct) -> None:

@@ -16,7 +16,7 @@ from fhir_adapter.unattended.logs import tell
 
 if TYPE_CHECKING:
     from apscheduler.events import JobEvent
-    from apscheduler.schedulers.blocking import BlockingScheduler
+    from apscheduler.schedulers.background import BackgroundScheduler
     from apscheduler.triggers.base import BaseTrigger
 
 # A machine that slept makes up for a night that it missed by less; later, the hospital's day has begun.
@@ -92,21 +92,25 @@ def run_forever(
     """
     scheduler = scheduler_of(cron, nights, jitter_s, now, on_next)
     try:
+        # In a thread of its own: what a signal raises in APScheduler's loop, the loop may swallow.
         scheduler.start()
+        _tell_next(scheduler, on_next)
+        threading.Event().wait()
     except (KeyboardInterrupt, SystemExit) as end:
         nights.stop(signal.SIGINT if isinstance(end, KeyboardInterrupt) else signal.SIGTERM)
-        scheduler.shutdown(wait=True)
+        if scheduler.running:
+            scheduler.shutdown(wait=True)
         raise
 
 
 def scheduler_of(
     cron: Cron, nights: Nights, jitter_s: int, now: bool, on_next: Callable[[datetime], None]
-) -> BlockingScheduler:
+) -> BackgroundScheduler:
     """The scheduler of these nights, not yet started."""
     from apscheduler import events
-    from apscheduler.schedulers.blocking import BlockingScheduler
+    from apscheduler.schedulers.background import BackgroundScheduler
 
-    scheduler = BlockingScheduler(timezone=UTC)
+    scheduler = BackgroundScheduler(timezone=UTC)
     at_start = {"next_run_time": datetime.now(UTC)} if now else {}
     scheduler.add_job(
         nights.run,
@@ -118,12 +122,6 @@ def scheduler_of(
         **at_start,
     )
 
-    def next_known(_: object) -> None:
-        due = scheduler.get_job(_NIGHT).next_run_time
-        at = due.isoformat(timespec="seconds")
-        tell("next_run", f"next run at {at}", due=at)
-        on_next(due)
-
     reasons = {
         events.EVENT_JOB_MISSED: "it is too late for it",
         events.EVENT_JOB_MAX_INSTANCES: "the run before is still going",
@@ -133,6 +131,13 @@ def scheduler_of(
     def left_out(event: JobEvent) -> None:
         tell("night_left_out", f"a run was left out: {reasons[event.code]}", logging.WARNING)
 
-    scheduler.add_listener(next_known, events.EVENT_SCHEDULER_STARTED | events.EVENT_JOB_SUBMITTED)
+    scheduler.add_listener(lambda _: _tell_next(scheduler, on_next), events.EVENT_JOB_SUBMITTED)
     scheduler.add_listener(left_out, sum(reasons))
     return scheduler
+
+
+def _tell_next(scheduler: BackgroundScheduler, on_next: Callable[[datetime], None]) -> None:
+    due = scheduler.get_job(_NIGHT).next_run_time
+    at = due.isoformat(timespec="seconds")
+    tell("next_run", f"next run at {at}", due=at)
+    on_next(due)

@@ -41,7 +41,7 @@ def watched(command: str, settings: Settings, started_at: str) -> Iterator[None]
             raise
         finally:
             seconds = round(time.monotonic() - began, 3)
-            _tell_everybody(_ending(command, settings, started_at, seconds, problem, retries.count), settings, problem)
+            _tell_everybody(command, settings, started_at, seconds, problem, retries.count)
 
 
 def check_telling(settings: Settings) -> None:
@@ -51,6 +51,18 @@ def check_telling(settings: Settings) -> None:
         raise UsageError(
             "the folder of the setting `metrics_file` does not exist", "make it, or name the collector's folder"
         )
+
+
+def _tell_everybody(
+    command: str, settings: Settings, started_at: str, seconds: float, problem: BaseException | None, retries: int
+) -> None:
+    try:
+        ending = _ending(command, settings, started_at, seconds, problem, retries)
+        tell("run_ended", f"{command} ended with exit code {ending.exit_code}", **_facts(ending))
+        _write_down(ending, settings, problem)
+        run_hook(settings.hooks, ending)
+    except Exception as bug:  # the exit code has to stay that of the run
+        tell("not_written", f"how the run ended could not be told: {type(bug).__name__}", logging.WARNING)
 
 
 def _ending(
@@ -73,15 +85,14 @@ def _ending(
     )
 
 
-def _tell_everybody(ending: Ending, settings: Settings, problem: BaseException | None) -> None:
-    tell("run_ended", f"{ending.command} ended with exit code {ending.exit_code}", **_facts(ending))
-    if not isinstance(problem, LockedError):  # the other run will tell about itself
-        if not isinstance(problem, UsageError):  # nothing was begun
-            _write("how the run ended", lambda: write_ending(OutputFolder(settings.out), ending))
-        if settings.metrics_file:
-            path, mode = settings.metrics_file, int(settings.metrics_mode, 8)
-            _write("the metrics file", lambda: write_metrics(path, ending, mode))
-    run_hook(settings.hooks, ending)
+def _write_down(ending: Ending, settings: Settings, problem: BaseException | None) -> None:
+    if isinstance(problem, LockedError):
+        return  # the other run will tell about itself
+    if not isinstance(problem, UsageError):  # else nothing was begun
+        _write("how the run ended", lambda: write_ending(OutputFolder(settings.out), ending))
+    if settings.metrics_file:
+        path, mode = settings.metrics_file, int(settings.metrics_mode, 8)
+        _write("the metrics file", lambda: write_metrics(path, ending, mode))
 
 
 def _facts(ending: Ending) -> dict[str, Any]:

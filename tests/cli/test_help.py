@@ -9,17 +9,8 @@ import pytest
 from whole_runs import command, run_process
 
 HEAVY = (
-    "apscheduler",
-    "joserfc",
-    "prometheus_client",
-    "rich",
-    "pandas",
-    "lifelines",
-    "matplotlib",
-    "httpx",
-    "fhir",
-    "scipy",
-    "uvicorn",
+    *("apscheduler", "fhir", "httpx", "joserfc", "lifelines", "matplotlib"),
+    *("pandas", "prometheus_client", "rich", "scipy", "uvicorn"),
 )
 VERBS = (
     *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish"),
@@ -37,7 +28,9 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 """
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("explain", "--help")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("run", "--help"), ("schedule", "--help"), ("explain", "--help")], ids=" ".join
+)
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     shown = subprocess.run(
         [sys.executable, "-c", SHOW_HELP, *arguments], capture_output=True, encoding="utf-8", check=True, timeout=60

@@ -109,6 +109,7 @@ def test_a_file_that_cannot_be_written_changes_nothing_of_the_run(site: Site, me
     ended = site.run("fetch")
     assert ended.code == 0
     assert "the metrics file could not be written" in ended.err
+    assert [path.name for path in site.home.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_folder_that_is_not_there_is_found_before_the_night(site: Site) -> None:

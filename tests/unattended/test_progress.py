@@ -39,8 +39,8 @@ def test_a_terminal_shows_a_bar_for_each_stream_at_work() -> None:
         say.stream("Observation", 100, 100, "complete")
         say("all done")
     shown = screen.getvalue()
-    assert "Observation" in shown
-    assert "Condition" in shown
+    assert "40/100" in shown
+    assert "7/?" in shown
     assert "Observation: 100 received" in shown
     assert "all done" in shown
 
@@ -51,6 +51,8 @@ def test_a_bar_shows_how_far_an_export_is() -> None:
         say._bars.refresh()
         (task,) = say._bars.tasks
         assert (task.completed, task.total) == (40, 100)
+        say.waiting("the files of the export", 0.1)
+        assert [one.description for one in say._bars.tasks] == ["the files of the export"]
         say.stream("Patient", 1, None)
         assert [one.description for one in say._bars.tasks] == ["Patient"]
 

@@ -5,7 +5,7 @@ Outside of `ehr/` each of them is what it inherits from: the exit code and the w
 
 from __future__ import annotations
 
-from fhir_adapter.errors import AccessError, IncompleteError, NotReadyError
+from fhir_adapter.errors import AccessError, IncompleteError, NotReadyError, StreamIncomplete
 
 
 class Forbidden(AccessError):
@@ -38,6 +38,10 @@ class Unconfirmed(NotReadyError):
 
 class TooBig(IncompleteError):
     """An answer beyond the configured limits of size or compression; asking again would not help."""
+
+
+class Unserved(StreamIncomplete):
+    """The search of a whole type was answered with 404: by FHIR's rules the server does not support the type."""
 
 
 class Broken(Exception):

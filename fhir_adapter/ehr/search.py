@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 
 from fhir_adapter.ehr.chain import Chain, PageBudget, Question, Restart
-from fhir_adapter.ehr.failures import Exhausted, Forbidden
+from fhir_adapter.ehr.failures import Exhausted, Forbidden, Unserved
 from fhir_adapter.ehr.found import Found
 from fhir_adapter.ehr.outcome import codes_of
 from fhir_adapter.ehr.page import Page
@@ -27,6 +27,7 @@ from fhir_adapter.fhir.record import Record
 _MAX_RESTARTS = 2
 _HOPELESS = 5  # people refused, with nobody answered before
 _NARROWER_MAY_WORK = frozenset({400, 403, 422})
+_NOT_FOUND = 404
 _NOTHING_PUBLISHED = "Nothing is published from incomplete data; the last good outputs stay."
 _IGNORED = "the server does not heed {}, so it gives everything every time"
 _REFUSED = "the server refused {}, so everything was asked for"
@@ -111,11 +112,17 @@ class Search:
         try:
             yield from self._told(self._codes(()))
         except (ServerRefused, Forbidden) as refused:
+            if self._is_unserved(refused):
+                raise Unserved(self.plan.unserved().reason) from None
             if self._served or not _may_work_narrower(refused):
                 raise self._for_type(refused) from None
             if not (self.plan.people and self.plan.person_param):
                 raise self._unknown_people(refused) from None
             raise OnlyByPerson from None
+
+    def _is_unserved(self, refused: ServerRefused | Forbidden) -> bool:
+        not_found = isinstance(refused, ServerRefused) and refused.status == _NOT_FOUND
+        return not_found and not self._served and self.plan.type != "Patient"
 
     def _unknown_people(self, refused: ServerRefused | Forbidden) -> Forbidden | StreamIncomplete:
         if isinstance(refused, Forbidden):

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from fhir_adapter.ehr.failures import Forbidden
+from fhir_adapter.ehr.failures import Forbidden, Unserved
 from fhir_adapter.ehr.history import WHOSE, fetch_deletions
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.plan import StreamPlan
@@ -68,12 +68,19 @@ class Course:
         """Everything, or what changed."""
         search = self._searching(self.plan, window)
         problems = yield from self._all_parts(search, self._land)
-        self._blame(problems)
+        self._blame([problem for problem in problems if not self._is_unknown(problem)])
         if not self.plan.since_param:
             self._landing.remark(self.plan.type, _FULL)
         if not window.cursor(WHOSE):
             self._begin_deletions()
         return search
+
+    def _is_unknown(self, problem: Exception) -> bool:
+        """Is this a type that the server does not have after all? What it gave before cannot be missing in silence."""
+        if not isinstance(problem, Unserved) or next(self._store.of_type(self.plan.type), None) is not None:
+            return False
+        self._landing.remark(self.plan.type, problem.message)
+        return True
 
     def _begin_deletions(self) -> None:
         """From everything on, deletions are asked for since the same moment as changes."""

@@ -10,8 +10,12 @@ import pytest
 from command_line import FLAGS, TARGETS, VERBS, is_ours, parse
 from pages import PAGES, ROOT, Page, page
 
-# Only these hosts may stand in an address: names kept for examples, this machine, and the URIs of terminologies.
-HOSTS = re.compile(r"(.*\.)?example(\.org)?|127\.0\.0\.1|hl7\.org|loinc\.org|unitsofmeasure\.org")
+# Only these hosts may stand in an address: names kept for examples, this machine, the URIs of terminologies, and public
+# sandboxes.
+HOSTS = re.compile(
+    r"(.*\.)?example(\.org)?|127\.0\.0\.1|hl7\.org|loinc\.org|unitsofmeasure\.org"
+    r"|hapi\.fhir\.org|(r4|bulk-data)\.smarthealthit\.org"
+)
 OUR_FOLDERS = ("fhir_adapter/", "mappings/", "fixtures/", "tests/", "docs/", ".ci/")
 
 

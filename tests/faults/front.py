@@ -107,8 +107,12 @@ class Front:
         return self._server.connections
 
     def on(self, type: str, *tricks: Trick, page: int = 0, for_ever: bool = False) -> None:
-        """Meet requests for this type (its page, counted from 1; 0 is any) with these tricks, one after the other."""
-        self.when(lambda asked: asked.type == type and page in (0, asked.page), *tricks, for_ever=for_ever)
+        """Meet requests for a page of this type (counted from 1; 0 is any) with these tricks, one after the other."""
+
+        def wanted(asked: Asked) -> bool:
+            return asked.type == type and asked.page > 0 and page in (0, asked.page)
+
+        self.when(wanted, *tricks, for_ever=for_ever)
 
     def when(self, wanted: Callable[[Asked], bool], *tricks: Trick, for_ever: bool = False) -> None:
         """Meet these requests with these tricks, one after the other; the last one `for_ever`, or the truth again."""

@@ -25,7 +25,9 @@ def bring(request: pytest.FixtureRequest, hospital: Hospital, tmp_path: Path) ->
 
 @pytest.mark.parametrize("end", [b"\n", b""])
 def test_58_a_line_of_50_megabytes(end: bytes, tmp_path: Path) -> None:
-    """An NDJSON line of 50 MB, or one that never ends: quarantined, the others are kept, memory stays below 100 MiB."""
+    """An NDJSON line of 50 MB, or one that never ends: quarantined, memory stays below 100 MiB; the file is incomplete,
+    unless `unreadable_lines` allows for it.
+    """
     write_ndjson(tmp_path / "in" / "Patient.ndjson", resources(bundles("SYN-12", "shared")))
     with (tmp_path / "in" / "Observation.ndjson").open("wb") as file:
         file.write(text(LAB | {"id": "before"}) + b"\n" + b'{"resourceType":"Observation","note":"')
@@ -284,7 +286,7 @@ def test_82a_references_of_every_kind(hospital: Hospital) -> None:
 
 
 def test_82b_references_inside_a_bundle(tmp_path: Path) -> None:
-    """References by `urn:uuid:` are resolved inside their Bundle."""
+    """A reference by `urn:uuid:` inside a Bundle: resolved."""
     urn = "urn:uuid:0b5a1c3e-1111-4222-8333-444455556666"
     entries = [{"fullUrl": urn, "resource": PATIENT}, {"resource": LAB | {"subject": {"reference": urn}}}]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}

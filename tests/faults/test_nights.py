@@ -77,7 +77,7 @@ def _read(terminal: int) -> bytes:
 
 
 def test_100b_a_dumb_terminal(records: Path) -> None:
-    """A terminal that can draw gets bars; one that cannot (`TERM=dumb`) plain lines without any control character."""
+    """A terminal that can draw, and one that cannot (`TERM=dumb`): bars, and plain lines without control characters."""
     drawn = on_terminal(records, TERM="xterm", COLUMNS="100", LINES="30")
     assert "\x1b[9" in drawn  # a colour
     assert "Patient.北京.ndjson: " in drawn

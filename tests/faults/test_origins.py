@@ -103,7 +103,7 @@ def test_29d_redirects_without_end(hospital: Hospital, stranger: FaultServer) ->
     ],
 )
 def test_31_addresses_that_only_look_like_the_server(address: str, hospital: Hospital, stranger: FaultServer) -> None:
-    """Next links `//evil/x`, `https://base@evil/`, `https://base.evil/` and the like: refused."""
+    """Next links `//evil/x`, `base@evil`, `base.evil` and the like: refused, nobody asked there."""
     port = hospital.front.origin.rpartition(":")[2]
     host = stranger.origin.removeprefix("http://")
     link = address.format(host=host, own=hospital.front.origin.removeprefix("http://"), port=port)

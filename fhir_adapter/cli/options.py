@@ -54,6 +54,9 @@ Full = Annotated[bool, typer.Option("--full", help="Fetch everything anew, not o
 AcceptDeletions = Annotated[
     bool, typer.Option("--accept-deletions", help="Believe it when much more than usual is not there any more.")
 ]
+RetryQuarantine = Annotated[
+    bool, typer.Option("--retry-quarantine", help="Look again at what was set aside, also as the server has it now.")
+]
 AsOf = Annotated[
     str,
     typer.Option("--as-of", metavar="RUN|DATE", help="From what was known after that run, or at the end of that day."),

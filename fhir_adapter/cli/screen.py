@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from fhir_adapter.progress import Progress, State
 if TYPE_CHECKING:
     from fhir_adapter.pipeline import Results
     from fhir_adapter.pipeline.demo import CutCompared
+    from fhir_adapter.pipeline.fetching.landing import Retried
     from fhir_adapter.settings import Settings
     from fhir_adapter.store import StreamLedger
 
@@ -87,6 +88,16 @@ def print_paths(out: Path) -> None:
     for name in ("cohort/subjects.csv", "analysis/estimates.json", "report/index.html", "publish", "run.json"):
         if (out / name).exists():
             print(f"  {out / name}")
+
+
+def print_retried(retried: Sequence[Retried]) -> None:
+    """What became of the things that were set aside."""
+    columns = ("accepted", "corrected", "gone", "refused")
+    width = max((len(f"{one.stream} {one.reason}") for one in retried), default=10)
+    print("  ".join([f"{'set aside':{width}}", *(f"{name:>9}" for name in columns)]))
+    for one in retried:
+        counts = (f"{getattr(one, name):>9}" for name in columns)
+        print("  ".join([f"{f'{one.stream} {one.reason}':{width}}", *counts]))
 
 
 def print_ledger(ledger: tuple[StreamLedger, ...] | list[StreamLedger]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fhir_adapter.ehr.folder import scan
+from fhir_adapter.errors import UsageError
 from fhir_adapter.pipeline.connection import connected
 from fhir_adapter.pipeline.fetching.folder import land_folder
 from fhir_adapter.pipeline.fetching.landing import Fetched
@@ -28,6 +29,8 @@ def reached(settings: Settings, started_at: str, say: Progress, manner: Manner =
     Nothing is written before the source has shown that it can be read. Data once landed stay, whatever happens later.
     """
     if settings.folder:
+        if manner.retry_quarantine:
+            raise UsageError("a folder is read as a whole every time", "leave out --retry-quarantine")
         files = list(scan(settings.folder))
         yield lambda store: land_folder(files, settings, store, started_at, say)
         return

@@ -31,4 +31,5 @@ def land_folder(
 def _stream_name(file: FolderFile) -> str:
     """Files named after a resource type keep their name; any other may be named after a person, so it is counted."""
     first = re.split(r"[^A-Za-z]", Path(file.name).name, maxsplit=1)[0]
-    return file.name if first in R4_TYPES else f"file {file.number:04d}"
+    name = file.name.encode("utf-8", "replace").decode()  # a file system holds bytes, not always text
+    return name if first in R4_TYPES else f"file {file.number:04d}"

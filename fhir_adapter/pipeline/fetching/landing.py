@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fhir_adapter.ehr.outcome import codes_of
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.errors import FhirAdapterError, IncompleteError
@@ -19,11 +21,30 @@ from fhir_adapter.store import Store, StreamLedger
 
 
 @dataclass(frozen=True)
+class Retried:
+    """What became of the things that were set aside in one stream for one reason.
+
+    `accepted` are usable as they are, `corrected` as the server has them now; `gone` are not there any more.
+    """
+
+    stream: str
+    reason: str
+    accepted: int
+    corrected: int
+    gone: int
+    refused: int
+
+
+@dataclass(frozen=True)
 class Fetched:
-    """One fetch: the ledger of its streams. A type that the server does not offer is a stream that says so."""
+    """One fetch: the ledger of its streams. A type that the server does not offer is a stream that says so.
+
+    `retried` tells what became of the quarantine, if it was looked at again.
+    """
 
     run: int
     ledger: tuple[StreamLedger, ...]
+    retried: tuple[Retried, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -38,6 +59,9 @@ class Fetched:
                 f"{len(broken)} of {len(self.ledger)} streams are incomplete ({named})",
                 "nothing was published and the last good results stay; run the same command again",
             )
+
+
+_READ_BEFORE = "Earlier runs have read it, and what they left may be out of date."
 
 
 @dataclass
@@ -99,7 +123,8 @@ class Landing:
         account = self._account(stream)
         records = [record for record in page.records if record.type in READ_TYPES]
         accepted, refused = self._through_the_gate(stream, records)
-        quarantined = [*page.quarantined, *refused]
+        # A file may be named after a patient; the stream is not.
+        quarantined = [*(msgspec.structs.replace(one, stream=stream) for one in page.quarantined), *refused]
         self._store.land(self.run, stream, accepted, quarantined, deleted=page.deleted, cursor=page.cursor)
         account.passed_over.update(_name_of(record.type) for record in page.records if record.type not in READ_TYPES)
         account.announced[part] = page.announced
@@ -153,8 +178,14 @@ class Landing:
         self._say.stream(stream, account.received, account.total, "incomplete" if account.problems else "complete")
 
     def pass_by(self, stream: str, reason: str) -> None:
-        """A stream that cannot be asked for: not empty, but unknown."""
-        self._store.finish_stream(self.run, stream, announced=None, complete=True, unverified=True, reason=reason)
+        """A stream that cannot be asked for: not empty, but unknown. What earlier runs have read of it would grow old
+        without a word, so then it is incomplete.
+        """
+        if next(self._store.of_type(stream), None) is not None:
+            self.fail(stream, f"{reason} {_READ_BEFORE}")
+            self.close(stream)
+        else:
+            self._store.finish_stream(self.run, stream, announced=None, complete=True, unverified=True, reason=reason)
 
     def abandon(self, problem: FhirAdapterError) -> None:
         """The run ends before its streams do."""
@@ -163,9 +194,9 @@ class Landing:
             self.close(stream)
         self._store.finish_run(self.run, complete=False)
 
-    def finish(self) -> Fetched:
+    def finish(self, retried: tuple[Retried, ...] = ()) -> Fetched:
         """Close the run."""
-        fetched = Fetched(self.run, tuple(self._store.ledger(self.run)))
+        fetched = Fetched(self.run, tuple(self._store.ledger(self.run)), retried)
         self._store.finish_run(self.run, complete=fetched.complete)
         return fetched
 

@@ -61,9 +61,6 @@ class Fetched:
             )
 
 
-_READ_BEFORE = "Earlier runs have read it, and what they left may be out of date."
-
-
 @dataclass
 class _Account:
     """What one stream adds up to. `announced` is by search or file."""
@@ -178,14 +175,8 @@ class Landing:
         self._say.stream(stream, account.received, account.total, "incomplete" if account.problems else "complete")
 
     def pass_by(self, stream: str, reason: str) -> None:
-        """A stream that cannot be asked for: not empty, but unknown. What earlier runs have read of it would grow old
-        without a word, so then it is incomplete.
-        """
-        if next(self._store.of_type(stream), None) is not None:
-            self.fail(stream, f"{reason} {_READ_BEFORE}")
-            self.close(stream)
-        else:
-            self._store.finish_stream(self.run, stream, announced=None, complete=True, unverified=True, reason=reason)
+        """A stream that cannot be asked for: not empty, but unknown."""
+        self._store.finish_stream(self.run, stream, announced=None, complete=True, unverified=True, reason=reason)
 
     def abandon(self, problem: FhirAdapterError) -> None:
         """The run ends before its streams do."""

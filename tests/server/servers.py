@@ -41,6 +41,7 @@ class Kind:
     """
 
     name: str
+    folder: Path
     needs: tuple[str, ...]
     build: tuple[str, ...]
     sources: tuple[str, ...]
@@ -48,13 +49,10 @@ class Kind:
     start: tuple[str, ...]
     base: str
 
-    @property
-    def folder(self) -> Path:
-        return HERE / self.name
-
 
 HAPI = Kind(
     name="hapi",
+    folder=HERE / "hapi",
     needs=("java", "javac", "mvn"),
     build=("mvn", "-q", "-B", "package"),
     sources=("pom.xml", "src/main/java/fhiradapter/hapi/HapiServer.java"),
@@ -69,6 +67,7 @@ HAPI = Kind(
 )
 MEDPLUM = Kind(
     name="medplum",
+    folder=HERE / "medplum",
     needs=("node", "npm"),
     build=("npm", "ci", "--ignore-scripts", "--loglevel=error"),
     sources=("package.json", "package-lock.json"),
@@ -100,14 +99,13 @@ def _problem(tool: str) -> str:
     return f"{tool} is {version.group() if version else 'of an unknown version'}, not {_NEEDED[tool]} or later"
 
 
-def build(kind: Kind) -> None:
+def build(kind: Kind, logs: Path = LOGS) -> None:
     """Build a server unless what is there was built from the same sources."""
     stamp = kind.folder / kind.built / "built-from"
     digest = hashlib.sha256(b"".join((kind.folder / name).read_bytes() for name in kind.sources)).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    log = LOGS / f"{kind.name}-build.log"
-    LOGS.mkdir(parents=True, exist_ok=True)
+    log = _log(logs, f"{kind.name}-build")
     with log.open("wb") as told:
         done = subprocess.run(kind.build, cwd=kind.folder, stdout=told, stderr=told, stdin=subprocess.DEVNULL)
     if done.returncode:
@@ -118,14 +116,13 @@ def build(kind: Kind) -> None:
 class Server:
     """One server while it runs. `with Server(HAPI) as server: server.wait_until_ready()`."""
 
-    def __init__(self, kind: Kind, port: int = 0) -> None:
+    def __init__(self, kind: Kind, port: int = 0, logs: Path = LOGS) -> None:
         port = port or _free_port()
         self.kind = kind
         self.base_url = kind.base.format(port=port)
-        self.log = LOGS / f"{kind.name}-{port}.log"
-        LOGS.mkdir(parents=True, exist_ok=True)
+        self.log = _log(logs, f"{kind.name}-{port}")
         with self.log.open("wb") as told:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [word.format(port=port) for word in kind.start],
                 cwd=kind.folder,
                 stdin=subprocess.PIPE,
@@ -146,21 +143,26 @@ class Server:
         """Wait until it answers; `CannotRun` if it has ended, or takes longer than anybody would wait."""
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(f"{self.base_url}/metadata"):
-            if self._process.poll() is not None:
-                raise CannotRun(f"{self.kind.name} has ended with {self._process.returncode}; see {self.log}")
+            if self.process.poll() is not None:
+                raise CannotRun(f"{self.kind.name} has ended with {self.process.returncode}; see {self.log}")
             if time.monotonic() > deadline:
                 raise CannotRun(f"{self.kind.name} does not answer after {_START_SECONDS} s; see {self.log}")
             time.sleep(0.5)
 
     def stop(self) -> None:
         """End it, gently and then not."""
-        if self._process.stdin:
-            self._process.stdin.close()
+        if self.process.stdin:
+            self.process.stdin.close()
         try:
-            self._process.wait(_STOP_SECONDS)
+            self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
+
+
+def _log(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.log"
 
 
 def _free_port() -> int:

@@ -42,12 +42,13 @@ class Status(msgspec.Struct, frozen=True):
     """How things stand.
 
     `last` is the newest fetch, with its `streams`; `going` while it is at work. `last_good` is the newest one that
-    missed nothing. `incomplete` are the streams that did not reconcile in the newest fetch that has ended.
+    missed nothing. `last_ended` is the newest one that has ended, and `incomplete` its streams that did not reconcile.
     """
 
     source: str
     last: Run
     going: bool
+    last_ended: Run | None
     last_good: Run | None
     streams: tuple[StreamStatus, ...]
     incomplete: tuple[StreamLedger, ...]
@@ -74,14 +75,15 @@ def read_status(out: OutputFolder) -> Status:
             raise nothing
         ended = [run for run in runs if run.finished]
         good = [run for run in ended if run.complete]
-        last_ended = store.ledger(ended[-1].run) if ended else []
+        last_ledger = store.ledger(ended[-1].run) if ended else []
         return Status(
             source=store.source,
             last=runs[-1],
             going=not runs[-1].finished and out.is_locked(),
+            last_ended=ended[-1] if ended else None,
             last_good=good[-1] if good else None,
             streams=tuple(StreamStatus(one, _begun(store.last_good(one.stream))) for one in store.ledger(runs[-1].run)),
-            incomplete=tuple(one for one in last_ended if not (one.complete and one.balances)),
+            incomplete=tuple(one for one in last_ledger if not (one.complete and one.balances)),
             set_aside=_set_aside(store),
             ending=read_ending(out),
             next_run=read_next_run(out),
@@ -106,8 +108,8 @@ def health(status: Status, now: datetime, max_age: timedelta) -> Health:
 
     A success is a run to its end; where no ending is remembered, a complete fetch.
     """
-    if status.incomplete:
-        return Health(False, f"incomplete: {', '.join(one.stream for one in status.incomplete)}")
+    if status.last_ended and not status.last_ended.complete:
+        return Health(False, f"incomplete: {', '.join(one.stream for one in status.incomplete) or 'the last fetch'}")
     began = _last_success(status)
     if began is None:
         return Health(False, "no run has ended well yet")

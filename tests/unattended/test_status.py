@@ -153,6 +153,15 @@ def test_incomplete_is_5_and_names_the_stream(site: Site) -> None:
     assert status(site, "--max-age", "26h").code == 0
 
 
+def test_a_fetch_that_is_incomplete_as_a_whole_is_5(site: Site) -> None:
+    """Every stream came, and yet something was wrong: too much would have been deleted, for example."""
+    site.run("fetch")
+    with Store.reopen(OutputFolder(site.out).store) as store:
+        store.finish_run(store.begin_run("2026-11-22T02:00:00Z"), complete=False)
+    ended = status(site, "--max-age", "26h")
+    assert (ended.code, ended.out) == (5, "incomplete: the last fetch\n")
+
+
 def test_stale_is_5_and_says_since_when(site: Site) -> None:
     site.run("fetch")
     assert verdict(site, timedelta(hours=26)) == (True, "fresh: the last good run began 1 d 2 h ago")

@@ -13,6 +13,8 @@ from fhir_adapter.ehr.auth.grant import Grant
 from fhir_adapter.ehr.auth.token import Token
 from fhir_adapter.errors import FhirAdapterError
 
+_MOST_RENEWALS = 5  # for one request
+
 
 class Source(Protocol):
     """Where the `Authorization` header comes from."""
@@ -81,11 +83,16 @@ def _header(token: Token) -> str:
 
 
 class ServerAuth(httpx.Auth):
-    """For httpx: the source's header for one origin; after a 401 once more with another header, if there is one."""
+    """For httpx: the source's header for one origin; after a 401 once more with another header, if there is one.
+
+    A new header that is refused too ends it, unless others were let in meanwhile: then it is not the credentials that
+    are wrong, tokens only die young here.
+    """
 
     def __init__(self, base_url: str, source: Source, grant: Grant | None = None) -> None:
         self._origin = _origin(httpx.URL(base_url))
         self._source, self._grant = source, grant
+        self._let_in: httpx.Request | None = None  # the last one
 
     def __repr__(self) -> str:
         return "ServerAuth(...)"
@@ -104,17 +111,19 @@ class ServerAuth(httpx.Auth):
         if _origin(request.url) != self._origin:
             yield request
             return
-        header = self._source.header()
-        request.headers["Authorization"] = header
-        response = yield request
-        if response.status_code != httpx.codes.UNAUTHORIZED:
-            return
-        other = self._source.header(refused=header)
-        if other == header:
-            return
-        _discard(response)
-        request.headers["Authorization"] = other
-        yield request
+        header, let_in_before = self._source.header(), self._let_in
+        for renewals in range(_MOST_RENEWALS + 1):
+            request.headers["Authorization"] = header
+            response = yield request
+            if response.status_code != httpx.codes.UNAUTHORIZED:
+                self._let_in = request
+                return
+            if renewals == _MOST_RENEWALS or (renewals and self._let_in is let_in_before):
+                return
+            refused, header = header, self._source.header(refused=header)
+            if header == refused:
+                return
+            _discard(response)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -7,7 +7,9 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+import httpx
 import pytest
 from client_site import ES384, Site, refused
 from faultserver import answer, fault_server, sends
@@ -106,6 +108,53 @@ def test_threads_that_need_a_token_at_once_share_one(site: Site) -> None:
         for answered in [pool.submit(transport.get, "Patient") for _ in range(24)]:
             assert answered.result().status == 200
     assert len(server.token_requests) == 1
+
+
+REQUEST = ("GET", "https://ehr.example/fhir/Patient")
+
+
+@dataclass
+class Asking:
+    """One request of one thread, answered by hand; `header` is what it is sent with, empty when it is over."""
+
+    auth: ServerAuth
+
+    def __post_init__(self) -> None:
+        self._flow = self.auth.sync_auth_flow(httpx.Request(*REQUEST))
+        self.header = next(self._flow).headers["authorization"]
+
+    def answered(self, status: int) -> None:
+        try:
+            self.header = self._flow.send(httpx.Response(status)).headers["authorization"]
+        except StopIteration:
+            self.header = ""
+
+
+def minting() -> ServerAuth:
+    numbers = iter(range(1, 100))
+    return ServerAuth(REQUEST[1], Renewed(lambda: Token(str(next(numbers)), 1e12), now=lambda: 0.0))
+
+
+def test_a_second_token_that_is_refused_ends_it() -> None:
+    asking = Asking(minting())
+    asking.answered(401)
+    assert asking.header == "Bearer 2"
+    asking.answered(401)
+    assert asking.header == ""
+
+
+def test_a_second_token_that_let_others_in_does_not_end_it() -> None:
+    """Another thread has used it up: that says nothing against the next one."""
+    auth = minting()
+    asking = Asking(auth)
+    for renewed in range(2, 7):
+        asking.answered(401)
+        assert asking.header == f"Bearer {renewed}"
+        other = Asking(auth)
+        assert other.header == asking.header
+        other.answered(200)
+    asking.answered(401)
+    assert asking.header == "", "it has an end all the same"
 
 
 def test_threads_whose_token_was_refused_at_once_share_the_next() -> None:

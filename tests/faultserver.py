@@ -7,7 +7,6 @@ request as well.
 
 from __future__ import annotations
 
-import gzip
 import socket
 import ssl
 import struct
@@ -144,11 +143,6 @@ def chunked(body: bytes, *headers: str, ended: bool = True, size: int = 1 << 30)
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
     return head + b"\r\n\r\n" + chunks + (b"0\r\n\r\n" if ended else b"")
-
-
-def zipped(body: bytes) -> bytes:
-    """An answer with this body, compressed."""
-    return answer(gzip.compress(body, mtime=0), GZIP)
 
 
 def bomb(megabytes: int) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from front import Front
-from whole_runs import Ended, command, files, server_with
+from whole_runs import Ended, command, files
 
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.output_folder import OutputFolder
@@ -123,6 +123,3 @@ def content_of(sandbox: Sandbox, out: Path) -> str:
     night = Night(command("fetch", "--server", sandbox.base_url, "--out", out), out)
     assert night.ended.code == 0, night.ended.told
     return night.content
-
-
-__all__ = ["Hospital", "Night", "content_of", "hospital_with", "server_with"]

@@ -20,9 +20,11 @@ from whole_runs import bundles, command, estimates, files, people, server_with, 
 
 from fhir_adapter.fhir.r4 import CodeableConcept, Coding
 from fhir_adapter.mapping.study import read_study
+from fhir_adapter.pipeline import loading
 from fhir_adapter.settings import read_settings
 
 OWN_SERVER = page("docs/how-to/your-own-server.md")
+SANDBOXES = page("docs/how-to/sandboxes.md")
 NEW_CODES = page("docs/how-to/new-hospital-codes.md")
 OUTPUTS = page("docs/reference/outputs.md")
 SERVERS = ("https://fhir.hospital.example/r4", "https://reports.example/r4")
@@ -116,6 +118,21 @@ def test_the_steps_towards_a_server_of_ones_own_work_as_written(checkout: Path, 
     (published,) = (text for text in told.values() if "published to" in text)
     assert "18 documents sent" in published
     assert (checkout / "out/2026-03/cohort/subjects.csv").exists()
+
+
+def test_the_steps_on_a_test_server_leave_it_as_it_was(
+    checkout: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "fixture_bundles", lambda stories=(): iter(bundles("SYN-01")))
+    address = "http://127.0.0.1:8080/fhir"
+    lines = [
+        line.replace(address, server) for line in SANDBOXES.commands() if address in line and is_ours(line.split()[0])
+    ]
+    told = [run_example(line) for line in lines]
+    assert [line.split()[1] for line in lines] == ["sandbox", "check", "run", "sandbox"]
+    assert "1 of 1 Patients are in the cohort" in told[2]
+    count = told[0].split()[0]
+    assert (told[0].split()[2], told[3].split()[:3]) == ("loaded:", [count, "resources", "removed:"])
 
 
 def test_the_entries_for_new_codes_are_understood(checkout: Path) -> None:

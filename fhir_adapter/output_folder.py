@@ -4,7 +4,7 @@
       cohort  analysis  report  publish  run.json      links into .current
       .current -> .generations/000007                  one atomic swap publishes everything at once
       .generations/000006  000007                      the last good result stays beside the current one
-      store/  lock                                     the landing store; one run at a time
+      store/  lock  lock.holder                        the landing store; one run at a time, and which
 
 Everything is written beside, flushed to the disk, and then `.current` is replaced. Folders are 0700, files 0600.
 """
@@ -17,12 +17,14 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fhir_adapter.errors import DiskError, LockedError, UsageError
 
 PARTS = ("cohort", "analysis", "report", "publish", "run.json")
 _KEPT = 2
+_LOCK_SECONDS = 0.5  # whoever only looks whether a run is at work holds the lock for a moment
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 
 Files = Mapping[str, bytes]
@@ -35,6 +37,7 @@ class OutputFolder:
         self.path = path
         self._current = path / ".current"
         self._generations = path / ".generations"
+        self._holder = path / "lock.holder"
 
     @property
     def store(self) -> Path:
@@ -65,7 +68,8 @@ class OutputFolder:
             for folder in (self.path, self._generations, self.store.parent):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = self._generations / ".probe"
-            probe.write_bytes(b"")
+            probe.unlink(missing_ok=True)
+            _write(probe, b"")
             probe.unlink()
 
     def is_locked(self) -> bool:
@@ -96,16 +100,31 @@ class OutputFolder:
         from filelock import FileLock, Timeout
 
         self.prepare()
-        lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
+        lock = FileLock(self.path / "lock", timeout=_LOCK_SECONDS, mode=0o600)
         try:
             lock.acquire()
         except Timeout:
-            message = f"another run is working in {self.path}"
+            message = f"another run is working in {self.path}{self._told_holder()}"
             raise LockedError(message, "wait for it to end, or use another --out") from None
         try:
+            with _disk(self.path):
+                self._tell_holder()
             yield
         finally:
             lock.release()
+
+    def _tell_holder(self) -> None:
+        """Who holds the lock, for whoever meets it. A dead process leaves its number here, but no lock."""
+        self._holder.unlink(missing_ok=True)
+        _write(self._holder, str(os.getpid()).encode())
+
+    def _told_holder(self) -> str:
+        try:
+            process, since = int(self._holder.read_bytes()), self._holder.stat().st_mtime
+        except (OSError, ValueError):
+            return ""
+        moment = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return f" (process {process}, since {moment})"
 
     def read(self, name: str) -> bytes | None:
         """One file of the current result, or None."""

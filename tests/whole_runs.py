@@ -77,7 +77,7 @@ def run_process(*arguments: object, cwd: Path | None = None, env: Mapping[str, s
 def command(*arguments: object) -> Ended:
     """The same command in this process: same entry point, same exit codes, without the cost of starting Python."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    mask, terminated = os.umask(0o077), signal.getsignal(signal.SIGTERM)
+    mask, handlers = os.umask(0o077), {end: signal.getsignal(end) for end in (signal.SIGTERM, signal.SIGINT)}
     try:
         with (
             patch.object(sys, "argv", ["fhir-adapter", *map(str, arguments)]),
@@ -89,7 +89,8 @@ def command(*arguments: object) -> Ended:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:
         os.umask(mask)
-        signal.signal(signal.SIGTERM, terminated)
+        for end, handler in handlers.items():
+            signal.signal(end, handler)
     return Ended(code, out.getvalue(), err.getvalue())
 
 

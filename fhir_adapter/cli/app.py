@@ -15,6 +15,7 @@ import typer
 
 from fhir_adapter import __version__
 from fhir_adapter.errors import FhirAdapterError, exit_code_of
+from fhir_adapter.interruption import end_with
 from fhir_adapter.unattended.logs import in_json, start_logs, tell
 
 EXIT_CODES = (
@@ -38,6 +39,8 @@ def main() -> NoReturn:
     """Run a command; every error ends in a sentence, a hint and a documented exit code."""
     os.umask(0o077)
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell ignores it for jobs in the background
+        signal.signal(signal.SIGINT, _interrupt)
     start_logs("text", logging.WARNING)
     _write_what_a_terminal_can_show()
     try:
@@ -69,8 +72,12 @@ class Terminated(SystemExit):
     """SIGTERM came."""
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated(143)  # nothing is said here: the signal may have come in the middle of saying something
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    end_with(Terminated(143))  # nothing is said here: the signal may have come in the middle of saying something
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    end_with(KeyboardInterrupt())
 
 
 def _last_words(event: str, text: str, problem: BaseException) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fhir_adapter.interruption import undisturbed
 from fhir_adapter.store.schema import translated
 
 
@@ -31,12 +32,13 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside happens, or nothing of it."""
+        """Everything inside happens, or nothing of it. A signal to end is heard when it has happened."""
         with self._lock, translated(self._path):
-            self._database.execute("BEGIN IMMEDIATE")
             try:
-                yield self._database
-                self._database.execute("COMMIT")
+                self._database.execute("BEGIN IMMEDIATE")
+                with undisturbed():
+                    yield self._database
+                    self._database.execute("COMMIT")
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")

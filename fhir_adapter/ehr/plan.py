@@ -49,7 +49,8 @@ class StreamPlan(msgspec.Struct, frozen=True):
     address. `since_param` asks for what changed (empty: the server cannot tell, everything is fetched), `date_param`
     narrows to a time of the event (values are instants with a prefix and a zone; a record without a time is not found
     by it). `history`: the server tells what was deleted. `post`: search by POST. `page_size` is the most that the
-    server gives in one page, as far as it is known. Not `searchable`: an export is the only way to the type.
+    server gives in one page, as far as it is known. Not `searchable`: an export is the only way to the type. `unseen`
+    is a phrase saying which records these searches cannot find.
     """
 
     type: str
@@ -68,6 +69,7 @@ class StreamPlan(msgspec.Struct, frozen=True):
     codes: tuple[str, ...] = ()
     page_size: int | None = None
     searchable: bool = True
+    unseen: str = ""
 
     def for_people(self, people: Sequence[str]) -> StreamPlan:
         """The same plan, knowing which people there are."""
@@ -114,7 +116,7 @@ class _Asked(msgspec.Struct, frozen=True):
         if listed and listed.search:
             return self._plan_of(type, listed)
         if self._is_exported(type) and (listed or self._is_for_export_only):
-            reason = reasons.planned(type, "export", "", 0, incremental=True)
+            reason = reasons.planned(type, "export", "", 0, "", incremental=True)
             return StreamPlan(type, "export", reason, self.people, searchable=False)
         return StreamPlan(type, "unsupported", (reasons.not_searchable if listed else reasons.not_offered)(type))
 
@@ -123,11 +125,12 @@ class _Asked(msgspec.Struct, frozen=True):
         code_param, codes = self._narrowed(type, listed)
         how, since = self._how(type, listed, codes), self._since(type, listed)
         incremental = bool(since) or how == "export"
+        unseen = reasons.unseen(type, code_param) if codes and how != "export" else ""
         size = vendor.about("page-size", type)
         return StreamPlan(
             type,
             how,
-            reasons.planned(type, how, code_param, len(codes), incremental=incremental),
+            reasons.planned(type, how, code_param, len(codes), unseen, incremental=incremental),
             self.people,
             person_parameter(type, listed),
             medication_include(type, listed) if how == "person" or not self._is_searchable("Medication") else (),
@@ -140,6 +143,7 @@ class _Asked(msgspec.Struct, frozen=True):
             code_param=code_param,
             codes=codes,
             page_size=size.limit if size else None,
+            unseen=unseen,
         )
 
     def _how(self, type: str, listed: TypeCapability, codes: tuple[str, ...]) -> How:

@@ -45,29 +45,27 @@ def not_listed(type: str) -> str:
     return f"{type} is searched as a whole, although the server does not list what it offers."
 
 
-def planned(type: str, how: str, code_param: str, portions: int, *, incremental: bool) -> str:
+def planned(type: str, how: str, code_param: str, portions: int, unseen: str, *, incremental: bool) -> str:
     """How a type is fetched, and what is not seen that way."""
     way = "is asked for one by one" if (type, how) == ("Patient", "person") else _WAYS[how]
-    narrowed = ""
-    if portions and how != "export":
-        narrowed = f" by {code_param}{f' in {portions} portions' if portions > 1 else ''}: {_unseen(type, code_param)}"
+    narrowed = f" by {code_param}{f' in {portions} portions' if portions > 1 else ''}: {unseen}" if unseen else ""
     full = "" if incremental else " The server is not asked what changed, so it is fetched in full each time."
     return f"{type} {way}{narrowed}.{full}"
 
 
-def _lost(type: str) -> str:
-    return _LOST.get(type, "What it would have said stays unknown.")
-
-
-def _unseen(type: str, param: str) -> str:
-    """What a search that names some values cannot find."""
-    if param == "category":
+def unseen(type: str, code_param: str) -> str:
+    """What a search that names some values of a parameter cannot find; a phrase."""
+    if code_param == "category":
         return "records without one of the usual values of category are not seen"
     told = ["records that have only a text, or a code that the study does not know, are not seen"]
     if type in NAMES_MEDICINES:
         told.append("nor those that point to a Medication")
-    if (type, param) == ("Observation", "code"):
+    if (type, code_param) == ("Observation", "code"):
         told.append("nor panels whose code is not known, whatever is in them")
     if type in _SHOWS_LIFE:
         told.append("and follow-up may end earlier, as other records no longer show that somebody lived")
     return ", ".join(told)
+
+
+def _lost(type: str) -> str:
+    return _LOST.get(type, "What it would have said stays unknown.")

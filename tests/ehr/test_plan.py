@@ -100,6 +100,7 @@ def test_a_type_that_needs_a_patient_is_asked_for_each_even_when_nobody_was_list
     assert (found.how, found.person_param, found.people) == ("person", "patient", ())
     assert found.for_people(["a", "b"]).people == ("a", "b")
     assert planned("Procedure", (), fact("person-required", types=["Observation"])).how == "search"
+    assert found.unseen == ""
 
 
 def test_what_is_not_verified_changes_nothing() -> None:

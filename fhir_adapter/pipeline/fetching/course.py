@@ -69,8 +69,7 @@ class Course:
         search = self._searching(self.plan, window)
         problems = yield from self._all_parts(search, self._land)
         self._blame([problem for problem in problems if not self._is_unknown(problem)])
-        if not self.plan.since_param:
-            self._landing.remark(self.plan.type, _FULL)
+        self._landing.remark(self.plan.type, "" if self.plan.since_param else _FULL, self.plan.unseen)
         if not window.cursor(WHOSE):
             self._begin_deletions()
         return search

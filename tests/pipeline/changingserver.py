@@ -84,9 +84,10 @@ class ChangingServer:
         return {f"{type}/{id}": one.number for (type, id), one in seen.items() if one and one.resource}
 
     def _commit(self, type: str, id: str, resource: Resource | None) -> None:
-        versions = self.versions.setdefault((type, id), [])
+        versions = self.versions.get((type, id), [])
         if resource is None and not (versions and versions[-1].resource):
             return
+        self.versions[type, id] = versions
         number = len(versions) + 1
         stamp = {"meta": {"versionId": str(number), "lastUpdated": instant(self.now)}}
         versions.append(Version(number, self.now, {**resource, **stamp} if resource else None))

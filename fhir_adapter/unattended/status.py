@@ -66,7 +66,7 @@ class Health(msgspec.Struct, frozen=True):
 
 def read_status(out: OutputFolder) -> Status:
     """`UsageError` when nothing was fetched into this folder yet."""
-    nothing = UsageError("nothing was fetched into this output folder yet", "run `fhir-adapter fetch`")
+    nothing = UsageError("nothing was fetched into this output folder yet", "Run `fhir-adapter fetch` first.")
     if not out.store.exists():
         raise nothing
     with Store.watch(out.store) as store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from whole_runs import PARTS, STUDY12, Served, command, files, succeed, tree
@@ -64,8 +65,10 @@ def test_check_says_how_each_type_will_be_fetched(served: Served) -> None:
 def test_status_shows_the_ledger_of_the_last_fetch(served: Served) -> None:
     before = tree(served.out)
     told = succeed("status", "--out", served.out).out
-    assert f"source {served.sandbox.base_url}" in told
-    assert "complete; last complete run: 1" in told
+    assert f"source       {served.sandbox.base_url}\n" in told
+    assert all(
+        re.search(rf"^last {which} +1, began .* ago: complete$", told, re.MULTILINE) for which in ("run", "good")
+    )
     assert "INCOMPLETE" not in told
     assert len([line for line in told.splitlines() if line.endswith(" complete") and "Patient" in line]) == 1
     assert tree(served.out) == before

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from faultserver import FaultServer, answer, fault_server, sends
 from front import FHIR, Exchange, Front, Trick, changed, says, with_next
-from hospital import Hospital
+from hospital import Hospital, Night
 
 from fhir_adapter.sandbox import Sandbox
 
@@ -33,21 +33,25 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FHIR_ADAPTER__AUTH__TOKEN", SECRET)
 
 
-def is_refused(hospital: Hospital, stranger: FaultServer, trick: Trick, says: str) -> None:
+def is_refused(hospital: Hospital, stranger: FaultServer, trick: Trick, says: str) -> Night:
     """The stream is incomplete, the credentials went to the server and nowhere else."""
     hospital.front.on("Observation", trick, page=2, for_ever=True)
     night = hospital.fetch()
+    assert night.ended.code == 5, night.ended.told
+    assert says in night.ledger["Observation"].reason
     shown = [asked.request.headers.get("authorization") for asked in hospital.front.asked if asked.page]
     assert set(shown) == {f"Bearer {SECRET}"}
     assert stranger.connections == 0
     assert SECRET not in night.ended.told
-    hospital.is_incomplete(night, "Observation", says)
-    assert stranger.connections == 0
+    return night
 
 
 def test_29a_a_next_link_to_another_host(hospital: Hospital, stranger: FaultServer) -> None:
     """A next link to another host: incomplete, nobody asked there, no token was seen there."""
-    is_refused(hospital, stranger, with_next(lambda _: f"{stranger.base_url}?page=3"), "is not the configured server")
+    elsewhere = with_next(lambda _: f"{stranger.base_url}?page=3")
+    night = is_refused(hospital, stranger, elsewhere, "is not the configured server")
+    hospital.is_incomplete(night, "Observation", f"The server pointed to {stranger.origin}")
+    assert stranger.connections == 0
 
 
 @pytest.mark.parametrize("status", REDIRECTS)
@@ -107,7 +111,7 @@ def test_31_addresses_that_only_look_like_the_server(address: str, hospital: Hos
     port = hospital.front.origin.rpartition(":")[2]
     host = stranger.origin.removeprefix("http://")
     link = address.format(host=host, own=hospital.front.origin.removeprefix("http://"), port=port)
-    is_refused(hospital, stranger, with_next(lambda _: link), "")
+    is_refused(hospital, stranger, with_next(lambda _: link), "The server")
 
 
 @pytest.fixture

@@ -1,0 +1,361 @@
+"""Doses, collections and infusions as they are recorded: what counts as a dose, which was the last, which cells."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from mapping.hospital import ATC, CPT, GERMAN_ATC, ICD10PCS, RXNORM, Json, concept
+from spec.edge_cases.chart import (
+    anchors,
+    assessed,
+    chart,
+    collected,
+    done,
+    doses,
+    exposed,
+    given,
+    infused,
+    left,
+    lines,
+    mapped,
+    member,
+    resource,
+    says,
+    washout,
+)
+
+GLOFITAMAB = concept((ATC, "L01FX28", "glofitamab"), text="Columvi (glofitamab) infusion")
+DOSE = {"dosage": {"dose": {"value": 30, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}}}
+
+
+def glofitamab(on: str, **elements: object) -> Json:
+    return given(GLOFITAMAB, on, **{**DOSE, **elements})
+
+
+def test_edge_01_step_up_doses_are_one_exposure_and_one_line() -> None:
+    """Step-up doses are doses of one exposure and one line; the last completed one is the last dose."""
+    steps = [
+        given(GLOFITAMAB, f"2024-01-{day}T10:00:00+08:00", dosage={"dose": {"value": amount, "unit": "mg"}})
+        for day, amount in (("08", 2.5), ("15", 10), ("22", 30))
+    ]
+    one = member(chart(*steps))
+    assert doses(one) == {"glofitamab": 3}
+    assert lines(one) == [("glofitamab",)]
+    assert exposed(one).last_dose.iso == "2024-01-22"
+    assert washout(one) == 42
+
+
+def test_edge_02_a_dose_given_in_several_bags_is_one_dose() -> None:
+    """Several administrations of one drug on one day are one dose: a new bag, a pause for CRS, a change of rate."""
+    bags = [
+        glofitamab("2024-01-22T09:00:00+08:00"),
+        glofitamab("2024-01-22T13:30:00+08:00", dosage={"dose": {"value": 12, "unit": "mg"}}),
+        glofitamab("", effectivePeriod={"start": "2024-01-22T15:00:00+08:00", "end": "2024-01-22T17:00:00+08:00"}),
+    ]
+    one = member(chart(glofitamab("2024-01-15"), *bags))
+    assert doses(one) == {"glofitamab": 2}
+    assert washout(one) == 42
+
+
+@pytest.mark.parametrize("status", ["not-done", "entered-in-error"])
+def test_edge_03_what_was_not_given_or_is_an_error_is_no_dose(status: str) -> None:
+    """An administration that was not done, or was entered in error, is no dose."""
+    one = member(chart(glofitamab("2024-01-22"), glofitamab("2024-02-19", status=status)))
+    assert doses(one) == {"glofitamab": 1}
+    assert washout(one) == 42
+
+
+@pytest.mark.parametrize("status", ["stopped", "on-hold"])
+def test_edge_03_an_interrupted_dose_of_which_some_ran_in_is_a_dose(status: str) -> None:
+    """A stopped or held administration counts when it says that some was given: an amount, or how long it ran."""
+    by_amount = glofitamab("2024-02-19", status=status, dosage={"dose": {"value": 4, "unit": "mg"}})
+    ran = {"start": "2024-02-19T09:00:00+08:00", "end": "2024-02-19T10:10:00+08:00"}
+    by_length = given(GLOFITAMAB, status=status, effectivePeriod=ran)
+    for interrupted in (by_amount, by_length):
+        assert washout(member(chart(glofitamab("2024-01-22"), interrupted))) == 14
+
+
+def test_edge_03_a_stopped_dose_without_amount_or_length_is_for_review() -> None:
+    """A stopped administration without amount and length may or may not be a dose: both readings bound the washout,
+    and the record is shown.
+    """
+    stopped = given(GLOFITAMAB, "2024-02-19", status="stopped")
+    one = member(chart(glofitamab("2024-01-22"), stopped))
+    assert washout(one) == (14, 42)
+    assert one.washout.verdict == "undetermined"
+    assert says(one.exposure, "may or may not have been given")
+    assert f"MedicationAdministration/{stopped['id']}/_history/1" in one.exposure.sources
+
+
+def test_edge_03_a_dose_running_at_the_data_cut_counts() -> None:
+    """An administration in progress at the data cut is a dose."""
+    running = glofitamab("2024-01-22", status="in-progress")
+    assert doses(member(chart(glofitamab("2024-01-15"), running))) == {"glofitamab": 2}
+
+
+def test_edge_05_obinutuzumab_before_glofitamab_is_no_dose_and_no_line() -> None:
+    """Obinutuzumab a week before glofitamab prepares for it: it is not the bispecific antibody, does not shorten the
+    washout and adds no line.
+    """
+    one = member(chart(given(concept((ATC, "L01FA03", "obinutuzumab")), "2024-01-15"), glofitamab("2024-01-22")))
+    assert doses(one) == {"glofitamab": 1}
+    assert lines(one) == [("glofitamab",)]
+    assert washout(one) == 42
+
+
+def test_edge_05_obinutuzumab_after_the_last_dose_does_not_shorten_the_washout() -> None:
+    """Whatever obinutuzumab is recorded later, the washout counts from the bispecific antibody."""
+    assert washout(member(chart(glofitamab("2024-01-22"), given("佳罗华 1000mg", "2024-02-12")))) == 42
+
+
+PARTNERS = [
+    (given(GLOFITAMAB, "2024-01-22"), ("gemcitabine", "oxaliplatin"), ("gemcitabine", "glofitamab", "oxaliplatin")),
+    (given("Epkinly 48 mg s.c.", "2024-01-22"), ("rituximab", "lenalidomide"), None),
+]
+
+
+@pytest.mark.parametrize(("bsab", "partners", "regimen"), PARTNERS)
+def test_edge_06_partner_drugs_belong_to_the_line_and_are_not_the_last_dose(
+    bsab: Json, partners: tuple[str, ...], regimen: tuple[str, ...] | None
+) -> None:
+    """A bispecific antibody with its partners is one line; a later day of a partner is not the last dose."""
+    together = [given(drug, on) for drug in partners for on in ("2024-01-22", "2024-02-05", "2024-02-19")]
+    one = member(chart(bsab, *together))
+    assert lines(one) == [regimen or ("epcoritamab", "lenalidomide", "rituximab")]
+    assert washout(one) == 42
+
+
+BLINATUMOMAB = concept((RXNORM, "1597258", "blinatumomab"))
+
+
+def test_edge_07_a_continuous_infusion_ends_with_its_period() -> None:
+    """The last exposure to a continuous infusion is the end of its period."""
+    one = member(chart(given(BLINATUMOMAB, effectivePeriod={"start": "2024-01-01", "end": "2024-01-29"})))
+    assert exposed(one).last_dose.iso == "2024-01-29"
+    assert washout(one) == 35
+
+
+def test_edge_07_a_continuous_infusion_running_at_the_collection_has_a_washout_of_0() -> None:
+    """Without an end and in progress at the collection, the infusion is ongoing: washout 0, flagged."""
+    one = member(chart(given(BLINATUMOMAB, status="in-progress", effectivePeriod={"start": "2024-02-08"})))
+    assert washout(one) == 0
+    assert exposed(one).exposures[0].ongoing
+    assert exposed(one).same_day_as_apheresis
+
+
+def test_edge_08_a_planned_end_after_the_collection_is_clipped() -> None:
+    """An end after the collection is a plan: the exposure is cut off at the collection."""
+    one = member(chart(given(BLINATUMOMAB, effectivePeriod={"start": "2024-02-20", "end": "2024-03-19"})))
+    assert exposed(one).last_dose.iso == "2024-03-04"
+    assert washout(one) == 0
+
+
+MEDICATION: Json = {"resourceType": "Medication", "id": "m1", "meta": {"versionId": "1"}, "code": GLOFITAMAB}
+UUID = "0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
+SERVER = "https://ehr.example.org/fhir"
+
+
+def refers(reference: str, **elements: object) -> Json:
+    pointing = given("", "2024-01-22", medicationReference={"reference": reference}, **elements)
+    del pointing["medicationCodeableConcept"]
+    return pointing
+
+
+@pytest.mark.parametrize(
+    ("reference", "medication"),
+    [
+        ("Medication/m1", MEDICATION),
+        ("Medication/m1/_history/1", MEDICATION),
+        (f"{SERVER}/Medication/m1", MEDICATION),
+        (f"urn:uuid:{UUID}", MEDICATION | {"id": UUID}),
+    ],
+)
+def test_edge_09_a_medication_is_found_however_it_is_referenced(reference: str, medication: Json) -> None:
+    """A medication is found by relative, versioned, absolute and urn:uuid reference."""
+    assert washout(member(chart(refers(reference)), shared=[medication], base_url=SERVER)) == 42
+
+
+def test_edge_09_a_contained_medication_is_found() -> None:
+    """A medication inside the administration is found."""
+    inner = {"resourceType": "Medication", "id": "med", "code": {"text": "格菲妥单抗"}}
+    assert washout(member(chart(refers("#med", contained=[inner])))) == 42
+
+
+def test_edge_09_a_reference_that_leads_nowhere_falls_back_on_its_display() -> None:
+    """When the medication is missing, the display of the reference decides if it names a drug; else it is unknown."""
+    named = refers("Medication/gone")
+    named["medicationReference"]["display"] = "glofitamab 30 mg i.v."
+    assert washout(member(chart(named))) == 42
+    unknown = mapped(chart(refers("Medication/gone")))
+    assert [one.reason for one in unknown.set_aside] == ["medication-not-resolved"]
+    assert left(chart(refers("Medication/gone"))) == "no_bsab"
+
+
+LOCAL_WORDS = [
+    "格菲妥单抗注射液",
+    "高罗华 10mg",
+    "glofit",
+    "RO7082859",
+    "ＣＯＬＵＭＶＩ",
+    "CD3×CD20双抗",
+    "CD20 x CD3 BsAb",
+]
+
+
+@pytest.mark.parametrize("words", LOCAL_WORDS)
+def test_edge_10_a_drug_known_only_by_local_words_is_recognised(words: str) -> None:
+    """Local and Chinese names, code names of trials, full-width letters and every spelling of the cross are read."""
+    one = member(chart(given(words, "2024-01-22")))
+    assert [each.targets for each in exposed(one).exposures] == [("CD3", "CD20")]
+    assert washout(one) == 42
+
+
+@pytest.mark.parametrize("words", ["维泊妥珠单抗", "奥妥珠单抗注射液", "Polivy", "佳罗华"])
+def test_edge_10_one_drugs_name_inside_anothers_is_not_matched(words: str) -> None:
+    """Polatuzumab and obinutuzumab are not mosunetuzumab, although their Chinese names share most signs with its."""
+    assert left(chart(given(words, "2024-01-22"))) == "no_bsab"
+
+
+@pytest.mark.parametrize("words", ["研究药物", "Study drug NCT04408638", "Blinded study drug or placebo"])
+def test_edge_11_a_blinded_study_drug_has_no_target(words: str) -> None:
+    """A study drug is unknown until the site configures it: its target is never guessed."""
+    assert left(chart(given(words, "2024-01-22"))) == "no_bsab"
+    person = mapped(chart(given(words, "2024-01-22"))).subject
+    assert person is not None
+    assert [dose.agent for dose in person.doses] == ["unknown-study-drug"]
+
+
+def test_edge_12_the_atc_code_that_changed_its_meaning_is_decided_by_the_name() -> None:
+    """L01FX24 meant mosunetuzumab in Germany until the end of 2023 and is teclistamab for the WHO: a name decides."""
+    named = given(concept((GERMAN_ATC, "L01FX24", "Mosunetuzumab")), "2024-01-22")
+    assert doses(member(chart(named))) == {"mosunetuzumab": 1}
+    assert left(chart(given(concept((GERMAN_ATC, "L01FX24", "Teclistamab")), "2024-01-22"))) == "no_bsab"
+
+
+def test_edge_13_a_bispecific_antibody_after_car_t_is_not_a_prior_one() -> None:
+    """Salvage with a bispecific antibody after CAR-T does not bring a person into the cohort."""
+    assert left(chart(glofitamab("2024-07-01"))) == "bsab_only_after_car_t"
+    both = member(chart(glofitamab("2024-01-22"), glofitamab("2024-07-01")))
+    assert doses(both) == {"glofitamab": 1}
+    assert washout(both) == 42
+
+
+def test_edge_14_of_two_infusions_the_first_after_failure_is_the_index() -> None:
+    """The index is the first infusion after the bispecific antibody; a second one is a new anticancer therapy."""
+    second = [collected("2024-08-05"), infused("2024-09-02")]
+    one = member(chart(glofitamab("2024-01-22"), *second))
+    found = anchors(one)
+    assert found.infusion.iso == "2024-04-01"
+    assert found.apheresis is not None
+    assert found.apheresis.iso == "2024-03-04"
+    assert found.next_therapy is not None
+    assert found.next_therapy.iso == "2024-09-02"
+
+
+def test_edge_14_an_infusion_before_the_bispecific_antibody_is_not_the_index() -> None:
+    """Earlier CAR-T counts as a line; the index is the infusion after the bispecific antibody."""
+    earlier = [collected("2022-01-10"), infused("2022-02-07")]
+    one = member(chart(*earlier, glofitamab("2024-01-22")))
+    assert anchors(one).infusion.iso == "2024-04-01"
+    assert lines(one) == [("cd19-cart-investigational",), ("glofitamab",)]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"outcome": concept(text="insufficient yield")},
+        {"status": "stopped"},
+    ],
+)
+def test_edge_15_after_a_failed_collection_the_second_is_the_index(failure: Json) -> None:
+    """When the first collection failed, the second is the index, the washout counts to it, and both are told."""
+    one = member(chart(glofitamab("2024-01-22"), collected("2024-02-26", **failure)))
+    assert washout(one) == 42
+    assert says(one.index, "a collection on 2024-02-26 failed and is not the index")
+    assert says(one.index, "the index apheresis is the collection of 2024-03-04")
+
+
+def test_edge_16_collections_on_two_days_running_are_one_and_the_first_day_counts() -> None:
+    """A collection over consecutive days is one episode; the washout ends on its first day."""
+    one = member(chart(glofitamab("2024-01-22"), collected("2024-03-05")))
+    assert washout(one) == 42
+
+
+OTHER_PHERESES = [
+    concept((CPT, "38206")),
+    concept((CPT, "36511")),
+    concept(text="CD34+ cell collection"),
+    concept(text="外周血造血干细胞采集"),
+    concept(text="粒细胞单采"),
+    concept(text="granulocyte collection"),
+    concept(text="Therapeutic leukapheresis for hyperleukocytosis"),
+]
+
+
+@pytest.mark.parametrize("code", OTHER_PHERESES)
+def test_edge_17_a_collection_of_other_cells_is_not_the_index(code: Json) -> None:
+    """Stem cells, granulocytes and therapeutic leukapheresis are no collection for CAR-T."""
+    one = member(chart(glofitamab("2024-01-22"), done(code, "2024-03-20")))
+    assert washout(one) == 42
+
+
+def test_edge_18_without_a_known_collection_the_person_stays_and_the_washout_is_missing() -> None:
+    """Cells collected elsewhere: no washout, but the person belongs to the cohort."""
+    one = member(chart(glofitamab("2024-01-22"), without=["collection"]))
+    assert washout(one) is None
+    assert one.washout.verdict == "undetermined"
+    assert anchors(one).apheresis is None
+
+
+INFUSION_RECORDS = [
+    done(concept((CPT, "38228", "CAR-T administration")), "2024-03-31T23:30:00Z"),  # 1 April in Shanghai
+    given("CD19 CAR-T cells", "2024-04-01T08:10:00+08:00"),
+    given("CD19 CAR-T cells", "2024-04-02"),
+    done(concept((ICD10PCS, "XW033C3")), "2024-04-01"),
+]
+
+
+@pytest.mark.parametrize("records", list(permutations(INFUSION_RECORDS, 3)))
+def test_edge_19_one_infusion_recorded_several_times_is_one(records: tuple[Json, ...]) -> None:
+    """Procedure, administration and a duplicate a day later are one infusion, on the site's local day; nothing of it
+    is a new therapy.
+    """
+    one = member(chart(glofitamab("2024-01-22"), *records, without=["infusion"]))
+    assert anchors(one).infusion.iso == "2024-04-01"
+    assert anchors(one).product == "cd19-cart-investigational"
+    assert anchors(one).next_therapy is None
+
+
+def test_edge_19_a_date_without_time_is_never_moved() -> None:
+    """A date without a time stays the day it is; a moment with an offset counts on the site's local day."""
+    dated = member(chart(glofitamab("2024-01-22"), collected("2024-03-03"), without=["collection"]))
+    moment = member(chart(glofitamab("2024-01-22"), collected("2024-03-03T16:30:00Z"), without=["collection"]))
+    assert (washout(dated), washout(moment)) == (41, 42)
+
+
+def test_edge_several_bispecific_antibodies_are_told_apart_and_the_last_counts() -> None:
+    """After several bispecific antibodies the last dose of any counts for the washout, each with its targets."""
+    one = member(chart(given(BLINATUMOMAB, "2023-03-01"), assessed("PD", "2023-04-01"), glofitamab("2024-01-22")))
+    assert [(each.agent, each.targets) for each in exposed(one).exposures] == [
+        ("blinatumomab", ("CD3", "CD19")),
+        ("glofitamab", ("CD3", "CD20")),
+    ]
+    assert washout(one) == 42
+
+
+def test_edge_retreatment_with_the_same_drug_is_judged_on_its_last_line() -> None:
+    """Retreatment: the last dose counts for the washout, and the last line decides relapsed or refractory."""
+    first_course = [glofitamab("2022-06-01"), assessed("CR", "2022-08-01"), assessed("PD", "2023-06-01")]
+    records = chart(*first_course, glofitamab("2024-01-22"))
+    assert washout(member(records)) == 42
+    assert member(records).failure.verdict == "refractory"
+    assert member(records, bsab_line_for_status="best").failure.verdict == "relapsed"
+
+
+def test_edge_a_bispecific_antibody_between_collection_and_infusion_is_bridging() -> None:
+    """Doses after the collection are bridging, reported and not counted for the washout."""
+    one = member(chart(glofitamab("2024-01-22"), glofitamab("2024-03-11")))
+    assert washout(one) == 42
+    assert exposed(one).bridging
+    assert says(one.exposure, "bridging")

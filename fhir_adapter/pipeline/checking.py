@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
 from fhir_adapter.ehr.auth import Wanted
-from fhir_adapter.ehr.bulk.order import ExportOrder
+from fhir_adapter.ehr.bulk.order import ExportOrder, Level
 from fhir_adapter.ehr.plan import StreamPlan
 from fhir_adapter.ehr.population import Population
 from fhir_adapter.ehr.probe.finding import Finding, fail, ok, warn
@@ -97,7 +98,7 @@ def _order(plan: FetchPlan) -> ExportOrder:
     levels = [plan.export_level] if plan.export_level else sorted(plan.capability.export_levels - {"group"})
     if not levels:
         raise UsageError("there is no bulk export to order", "set `bulk` (and `group`), or leave out --probe-export")
-    return ExportOrder(levels[0], ("Patient",), plan.population.name)  # type: ignore[arg-type]
+    return ExportOrder(cast(Level, levels[0]), ("Patient",), plan.population.name)
 
 
 def _troubles(trials: Sequence[Trial]) -> list[Finding]:

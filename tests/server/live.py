@@ -74,8 +74,7 @@ class Live:
 
     def search(self, type: str, **params: str) -> list[Resource]:
         """Every match on the first page; for searches with few matches."""
-        asked = {"_count": "100", **{name.replace("_", "-"): value for name, value in params.items()}}
-        bundle = json.loads(self.transport.get(type, params=asked, headers=FRESH).body)
+        bundle = json.loads(self.transport.get(type, params={"_count": "100", **params}, headers=FRESH).body)
         return [entry["resource"] for entry in bundle.get("entry", [])]
 
     def history(self, place: str) -> list[Resource]:

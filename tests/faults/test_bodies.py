@@ -111,15 +111,19 @@ def test_11b_compressed_pages_cut_on_the_wire(frame: Any, hospital: Hospital) ->
     """Gzip bodies cut on the wire, with a length, in chunks, or ended by the connection: asked for again each time."""
     for page in range(1, 8):
         cuts = [_cut(frame, (place + page / 8) / 12) for place in range(12)]
-        hospital.front.on("Observation", *cuts, page=page)
-    hospital.is_whole(hospital.fetch(max_tries=13, deadline_s=10_000))
-    assert len(hospital.front.pages("Observation")) == 8 + 7 * 12
+        # Here the JSON is whole, and only the trailer of the compressed body is missing.
+        trailers = [_cut(frame, 1, missing) for missing in (1, 8)]
+        hospital.front.on("Observation", *cuts, *trailers, page=page)
+    hospital.is_whole(hospital.fetch(max_tries=15, deadline_s=10_000))
+    assert len(hospital.front.pages("Observation")) == 8 + 7 * 14
 
 
-def _cut(frame: Any, share: float) -> Trick:
+def _cut(frame: Any, share: float, missing: int = 0) -> Trick:
+    """The true body, compressed, of which only a share comes, and that without its last bytes."""
+
     def cut(body: bytes) -> bytes:
         whole = packed(body)
-        return bytes(frame(whole[: int(share * len(whole))], FHIR, GZIP))
+        return bytes(frame(whole[: int(share * len(whole)) - missing], FHIR, GZIP))
 
     return framed(cut)
 

@@ -121,7 +121,10 @@ class Assessment(Event):
 
 
 class Lab(Event):
-    """A laboratory result in the canonical unit of its observable, with the laboratory's own limits in that unit."""
+    """A laboratory result in the canonical unit of its observable, with the laboratory's own limits in that unit.
+
+    `specimen` is the reference of the sample. `derived_from` names the further records of a value that was calculated.
+    """
 
     observable: str
     value: Decimal
@@ -130,6 +133,8 @@ class Lab(Event):
     lower_limit: Decimal | None = None
     upper_limit: Decimal | None = None
     as_reported: str = ""
+    specimen: str = ""
+    derived_from: tuple[Source, ...] = ()
 
 
 class AdverseEvent(Event):

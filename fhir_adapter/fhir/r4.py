@@ -116,10 +116,17 @@ class Medication(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType"
     ingredient: tuple[Ingredient, ...] = ()
 
 
+class Range(msgspec.Struct, frozen=True, gc=False):
+    low: Quantity | None = None
+    high: Quantity | None = None
+
+
 class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
     low: Quantity | None = None
     high: Quantity | None = None
     type: CodeableConcept | None = None
+    appliesTo: tuple[CodeableConcept, ...] = ()
+    age: Range | None = None
     text: str = ""
 
 
@@ -131,6 +138,7 @@ class Component(msgspec.Struct, frozen=True, gc=False):
     valueString: str = ""
     valueBoolean: bool | None = None
     dataAbsentReason: CodeableConcept | None = None
+    interpretation: tuple[CodeableConcept, ...] = ()
     referenceRange: tuple[ReferenceRange, ...] = ()
 
 
@@ -152,6 +160,9 @@ class Observation(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType
     dataAbsentReason: CodeableConcept | None = None
     bodySite: CodeableConcept | None = None
     method: CodeableConcept | None = None
+    specimen: Reference | None = None
+    interpretation: tuple[CodeableConcept, ...] = ()
+    note: tuple[Annotation, ...] = ()
     referenceRange: tuple[ReferenceRange, ...] = ()
     component: tuple[Component, ...] = ()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fhir_adapter.cohort import events
 from fhir_adapter.fhir.r4 import AdverseEvent, CodeableConcept, Extension
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.grades import UNKNOWN_GRADE, Graded, read_grade, scale_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _GRADE_URL = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/ae-grade"
@@ -17,8 +18,6 @@ _GRADE_URLS = frozenset(
         "http://hl7.org/fhir/uv/ae-research-backport-ig/StructureDefinition/ae-severity-or-grade",
     )
 )
-# Answers that are nothing but this: as parts of a text they would mean too much.
-_ALONE = {digit: digit for digit in "012345"} | {"无": "0", "否": "0", "no": "0", "No": "0"}
 _STATUS_URL_END = "/StructureDefinition/status"
 
 
@@ -46,37 +45,29 @@ def map_adverse_event(resource: AdverseEvent, record: Record, reader: Reader) ->
     flags = term.flags
     if on is None and (on := reader.date(resource.recordedDate)):
         flags = (*flags, "onset-from-recorded-date")
-    graded = _grade_concept(resource.extension)
-    low, high, scale = _grade(resource, graded, reader)
-    if len(grades_in(graded, reader) or reader.terms["grade"].every(resource.event)) > 1:
-        flags = (*flags, "worst-of-several-grades")
+    graded = _grade(resource, reader)
+    flags = (*flags, *graded.flags)
     if on is not None and "onset-from-recorded-date" not in flags:
         yield events.Contact(on=on, source=source, kind="adverse-event")
     yield events.AdverseEvent(
-        on=on, source=source, flags=flags, term=term.code, grade_min=low, grade_max=high, scale=scale
+        on=on,
+        source=source,
+        flags=flags,
+        term=term.code,
+        grade_min=graded.lowest,
+        grade_max=graded.highest,
+        scale=graded.scale,
     )
 
 
-def _grade(resource: AdverseEvent, graded: CodeableConcept | None, reader: Reader) -> tuple[int, int, str]:
-    """(lowest, highest) grade and scale. A grade that is given wins over words that deny something."""
-    text = resource.event.text if resource.event else ""
-    scales = reader.terms["grading-scale"]
-    scale = scales.translate(graded).code or scales.translate_text(text).code or ""
-    named = grades_in(graded, reader) or reader.terms["grade"].every(resource.event)
-    if named:
-        # "grade 2-3": the worst counts.
-        worst = max(map(int, named))
-        return worst, worst, scale
-    return (0, 0, scale) if reader.denied(resource.event) else (1, 5, scale)
-
-
-def grades_in(concept: CodeableConcept | None, reader: Reader) -> frozenset[str]:
-    """The grades that an answer names; one that is nothing but a digit, or a no, is that grade."""
-    if concept is None:
-        return frozenset()
-    if (alone := concept.text.strip()) in _ALONE:
-        return frozenset((_ALONE[alone],))
-    return reader.terms["grade"].every(concept)
+def _grade(resource: AdverseEvent, reader: Reader) -> Graded:
+    """The coded grade, else one in the words. A grade that is given wins over words that deny something."""
+    coded = _grade_concept(resource.extension)
+    found = read_grade(reader, coded, resource.event) or read_grade(reader, resource.event)
+    if found:
+        return found
+    low, high = (0, 0) if reader.denied(resource.event) else UNKNOWN_GRADE
+    return Graded(low, high, scale_of(reader, coded, resource.event))
 
 
 def _grade_concept(extensions: tuple[Extension, ...]) -> CodeableConcept | None:

@@ -116,6 +116,8 @@ REQUIRED_MAPS = frozenset(
         "response",
         "adverse-event",
         "grade",
+        "sample",
+        "range-audience",
         "grading-scale",
         "stage",
         "body-site",
@@ -172,8 +174,9 @@ def _translations(path: Path, resource: dict[str, Any], vocabulary: Vocabulary) 
                     vocabulary.check(
                         path, f"group.element `{element['code']}`", group.get("target", ""), target["code"]
                     )
-                    gives_way = target.get("equivalence") in _GIVES_WAY
-                    yield group.get("source", ""), element["code"], Target(target["code"], gives_way)
+                    exactness = target.get("equivalence")
+                    meant = Target(target["code"], exactness in _GIVES_WAY, exactness == "narrower")
+                    yield group.get("source", ""), element["code"], meant
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from fhir_adapter.cohort.events import (
@@ -61,7 +61,8 @@ def assemble(
     """Map all records of one person. The order of the records does not matter."""
     said: list[Said] = []
     patients: dict[str, tuple[r4.Patient, Record]] = {}
-    for record in sorted(records, key=lambda record: (record.type, record.id)):
+    # The Patient first: what a laboratory calls normal depends on sex and age.
+    for record in sorted(records, key=lambda record: (record.type != "Patient", record.type, record.id)):
         try:
             resource = r4.decode(record.body)
         except Unreadable as problem:
@@ -69,6 +70,8 @@ def assemble(
             continue
         if isinstance(resource, r4.Patient):
             patients[record.id] = (resource, record)
+            if record.id == subject_id:
+                reader = replace(reader, sex=sex_of(resource), birth=reader.date(resource.birthDate))
         said += map_resource(resource, record, reader, car_t)
     aside = tuple(sorted(item for item in said if isinstance(item, SetAside)))
     unmapped = tuple(sorted(item for item in said if isinstance(item, Unmapped)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fhir_adapter.cohort.events import AdverseEvent, Diagnosis, DiseaseSite, Staging
 from fhir_adapter.fhir.r4 import CodeableConcept, Condition
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.grades import UNKNOWN_GRADE, Graded, read_grade, scale_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_TRUE = {"refuted", "entered-in-error"}
@@ -29,17 +30,16 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
             yield set_aside(record, "denied-or-only-suspected")
             return
         flags = term.flags if onset else (*term.flags, "onset-from-recorded-date")
-        grade = reader.terms["grade"].translate(resource.code).code
-        low, high = (int(grade), int(grade)) if grade else (1, 5)
-        on = onset or recorded
+        graded = read_grade(reader, resource.code) or Graded(*UNKNOWN_GRADE, scale_of(reader, resource.code))
         yield AdverseEvent(
-            on=on,
+            on=onset or recorded,
             source=source,
             term=term.code,
-            grade_min=low,
-            grade_max=high,
+            grade_min=graded.lowest,
+            grade_max=graded.highest,
+            scale=graded.scale,
             carrier="condition",
-            flags=flags,
+            flags=(*flags, *graded.flags),
         )
         return
     disease, unmapped = reader.translate("condition", resource.code, source)

@@ -6,35 +6,34 @@ from collections.abc import Iterator
 
 from fhir_adapter.cohort.events import AdverseEvent
 from fhir_adapter.fhir.r4 import Observation
-from fhir_adapter.mapping.adverse_event import grades_in
-from fhir_adapter.mapping.reading import Said
+from fhir_adapter.mapping.grades import Graded, read_grade, scale_of
+from fhir_adapter.mapping.reading import Reader, Said
 from fhir_adapter.mapping.result import Place, Result, concept_of, whole_number
 
 
-def map_graded_event(name: str, result: Result, __: Observation, place: Place) -> Iterator[Said]:
+def map_graded_event(name: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
     """A grade of CRS or ICANS as an Observation; 0 or a negated text says that there was none."""
-    term = name.removesuffix("-grade")
-    concept = concept_of(result)
-    number = whole_number(result)
-    named = grades_in(concept, place.reader)
-    bounds = None
-    if number is not None:
-        bounds = (number, number)
-    elif named:
-        bounds = (max(map(int, named)),) * 2
-    elif place.reader.denied(concept):
-        bounds = (0, 0)
-    if bounds is None or not 0 <= bounds[0] <= 5:
+    graded = _grade(result, resource, place.reader)
+    if graded is None or not 0 <= graded.lowest <= 5:
         yield place.aside("grade-not-read")
         return
-    scale = place.reader.terms["grading-scale"].translate(concept).code if concept else None
     yield AdverseEvent(
         on=place.on,
         source=place.source,
-        flags=place.flags,
-        term=term,
-        grade_min=bounds[0],
-        grade_max=bounds[1],
-        scale=scale or "",
+        flags=(*place.flags, *graded.flags),
+        term=name.removesuffix("-grade"),
+        grade_min=graded.lowest,
+        grade_max=graded.highest,
+        scale=graded.scale,
         carrier="observation",
     )
+
+
+def _grade(result: Result, resource: Observation, reader: Reader) -> Graded | None:
+    """The answer's grade; its scale may also stand in the name or the method of the observation."""
+    answer, number = concept_of(result), whole_number(result)
+    if number is not None:
+        return Graded(number, number, scale_of(reader, answer, result.code, resource.method))
+    if found := read_grade(reader, answer, result.code, resource.method):
+        return found
+    return Graded(0, 0, "") if reader.denied(answer) else None

@@ -8,48 +8,51 @@ from decimal import Decimal
 from typing import Literal, TypeAlias, cast
 
 from fhir_adapter.cohort.events import Lab
-from fhir_adapter.fhir.r4 import Observation, Quantity, ReferenceRange
+from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity, ReferenceRange
 from fhir_adapter.mapping.reading import Reader, Said
+from fhir_adapter.mapping.reference_range import limits_of, normal_ranges
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
 
 _COMPARATORS = {"", "<", "<=", ">", ">="}
-_NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)")
-_UNIT = r"\s*(?P<unit>[^\d\s(\[].*|\s10.*)?"
-_RANGE = re.compile(r"[(\[]?\s*(\d+(?:\.\d+)?)\s*(?:-{1,2}|~|to|bis)\s*(\d+(?:\.\d+)?)\s*[)\]]?" + _UNIT)
-_UP_TO = re.compile(r"(?:<|<=|≤|up to)\s*(\d+(?:\.\d+)?)" + _UNIT)
+_NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s(\[~+.,-].*|\s10.*)?")
+_CLUMPED = "clumped"
+_SOUND = "sound"
 
 Comparator: TypeAlias = Literal["", "<", "<=", ">", ">="]
 
 
 def map_lab(name: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    """A laboratory value. What cannot be understood without a guess is set aside with its reason."""
     units = place.reader.units
     if name not in units.analytes:
         yield place.aside("observation-not-used")
         return
-    quantity = _number(result)
-    if quantity is None or quantity.value is None:
+    written = _number(result)
+    if written is None or written.value is None:
         yield place.aside("lab-without-number")
         return
-    if quantity.comparator not in _COMPARATORS:
+    if written.comparator not in _COMPARATORS:
         yield place.aside("comparator-not-known")
         return
-    flags = place.flags
-    if not (quantity.unit or quantity.code):
-        # The laboratory's own range says in which unit it reports; magnitude is checked below.
-        quantity, flags = _with_unit_of(result.referenceRange, quantity), (*flags, "unit-from-range")
-    value = units.convert(name, quantity.value, quantity) if quantity.value is not None else None
+    sample = _sample(result, resource, place.reader)
+    if name == "platelets" and _CLUMPED in sample:
+        yield place.aside("sample-clumped")
+        return
+    ranges = normal_ranges(result.referenceRange, place.reader, place.on)
+    quantity, flags = _with_unit(name, written, result.referenceRange, ranges, place.reader)
+    value = units.convert(name, written.value, quantity)
     if value is None:
         yield place.aside("unit-missing" if not (quantity.unit or quantity.code) else "unit-not-known")
         return
     if not units.plausible(name, value):
         yield place.aside("value-not-plausible")
         return
-    low, high = _limits(name, result.referenceRange, quantity, place.reader)
+    low, high = (_limit(name, limit, quantity, place.reader) for limit in limits_of(ranges))
     yield Lab(
         on=place.on,
         source=place.source,
-        flags=flags,
+        flags=(*place.flags, *(f"sample-{one}" for one in sorted(sample - {_CLUMPED, _SOUND})), *flags),
         observable=name,
         value=value,
         comparator=cast(Comparator, quantity.comparator),
@@ -57,6 +60,7 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
         lower_limit=low,
         upper_limit=high,
         as_reported=f"{quantity.comparator}{quantity.value} {quantity.unit or quantity.code}",
+        specimen=_specimen(resource),
     )
 
 
@@ -66,55 +70,55 @@ def _number(result: Result) -> Quantity | None:
         return result.valueQuantity
     if result.valueInteger is not None:
         return Quantity(value=Decimal(result.valueInteger))
-    found = _NUMBER.fullmatch(result.valueString.strip()) if result.valueString else None
+    found = _NUMBER.fullmatch(normalise(result.valueString, fold=False)) if result.valueString else None
     if not found:
         return None
     comparator = {"≤": "<=", "≥": ">="}.get(found[1] or "", found[1] or "")
-    return Quantity(value=Decimal(found[2]), comparator=comparator)
+    return Quantity(value=Decimal(found[2]), comparator=comparator, unit=(found["unit"] or "").strip())
 
 
-def _with_unit_of(ranges: tuple[ReferenceRange, ...], number: Quantity) -> Quantity:
-    """The number with the unit of its reference range, when the range has exactly one."""
-    limits = [limit for entry in ranges for limit in (entry.low, entry.high) if limit and (limit.unit or limit.code)]
-    if len({(limit.unit, limit.code) for limit in limits}) != 1:
-        return number
-    return Quantity(value=number.value, comparator=number.comparator, unit=limits[0].unit, code=limits[0].code)
+def _sample(result: Result, resource: Observation, reader: Reader) -> frozenset[str]:
+    """How the value was obtained, as far as that makes it weaker. A note is read for clumped platelets only."""
+    table = reader.terms["sample"]
+    place = CodeableConcept(text=resource.specimen.display) if resource.specimen else None
+    told = (resource.code, resource.method, place, *resource.interpretation, *result.interpretation)
+    found = frozenset(code for concept in told for code in table.every(concept))
+    noted = frozenset(code for note in resource.note for code in table.every(CodeableConcept(text=note.text)))
+    return found | (noted & {_CLUMPED})
 
 
-def _limits(
-    name: str, ranges: tuple[ReferenceRange, ...], value: Quantity, reader: Reader
-) -> tuple[Decimal | None, Decimal | None]:
-    """The laboratory's normal limits in the canonical unit; none when there is no normal range, or more than one.
+def _specimen(resource: Observation) -> str:
+    return resource.specimen.reference if resource.specimen else ""
 
-    A range that is typed as normal wins over one that does not say what it is.
+
+def _with_unit(
+    name: str, number: Quantity, ranges: tuple[ReferenceRange, ...], normal: list[ReferenceRange], reader: Reader
+) -> tuple[Quantity, tuple[str, ...]]:
+    """The number with a unit, and a flag when the unit is not its own.
+
+    A number without a unit has that of its reference range, if the range has exactly one; else the one unit, if there
+    is only one, in which the laboratory's normal limits are those of healthy people.
     """
-    typed = [entry for entry in ranges if entry.type and _is_normal(entry)]
-    normal = typed or [entry for entry in ranges if entry.type is None]
-    if len(normal) != 1:
-        return None, None
-    entry = normal[0]
-    low, high = entry.low, entry.high
-    if low is None and high is None and entry.text:
-        low, high = _written_limits(entry.text)
-    return _limit(name, low, value, reader), _limit(name, high, value, reader)
+    if number.unit or number.code:
+        return number, ()
+    limits = [limit for entry in ranges for limit in (entry.low, entry.high) if limit and (limit.unit or limit.code)]
+    if len({(limit.unit, limit.code) for limit in limits}) == 1:
+        return _in_unit(number, limits[0].unit, limits[0].code), ("unit-from-range",)
+    low, high = limits_of(normal)
+    stated = [limit for limit in (low, high) if limit]
+    if any(limit.unit or limit.code for limit in stated):
+        units = {limit.unit for limit in stated}
+        return (_in_unit(number, stated[0].unit), ("unit-from-range",)) if len(units) == 1 else (number, ())
+    inferred = reader.units.unit_of(name, low.value if low else None, high.value if high else None)
+    return (_in_unit(number, inferred), ("unit-inferred",)) if inferred else (number, ())
+
+
+def _in_unit(number: Quantity, unit: str, code: str = "") -> Quantity:
+    return Quantity(value=number.value, comparator=number.comparator, unit=unit, code=code)
 
 
 def _limit(name: str, limit: Quantity | None, value: Quantity, reader: Reader) -> Decimal | None:
+    """A limit in the canonical unit; one without a unit has that of the value."""
     if limit is None or limit.value is None:
         return None
     return reader.units.convert(name, limit.value, limit if limit.unit or limit.code else value)
-
-
-def _written_limits(text: str) -> tuple[Quantity | None, Quantity | None]:
-    """Limits written as text; a unit behind them is theirs."""
-    plain = normalise(text, fold=False)
-    if found := _RANGE.fullmatch(plain):
-        unit = (found["unit"] or "").strip()
-        return Quantity(value=Decimal(found[1]), unit=unit), Quantity(value=Decimal(found[2]), unit=unit)
-    if found := _UP_TO.fullmatch(plain):
-        return None, Quantity(value=Decimal(found[1]), unit=(found["unit"] or "").strip())
-    return None, None
-
-
-def _is_normal(entry: ReferenceRange) -> bool:
-    return entry.type is not None and any(coding.code == "normal" for coding in entry.type.coding)

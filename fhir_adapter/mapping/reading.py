@@ -8,6 +8,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from fhir_adapter.cohort.events import Event, Source
+from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.dates import NotADate, PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Period
 from fhir_adapter.fhir.record import Record
@@ -42,7 +43,8 @@ Said: TypeAlias = Event | SetAside | Unmapped
 class Reader:
     """The study's tables, as mappers use them.
 
-    `diseases` are those whose stage and sites count; `base_url` is the server of the records, empty for a folder.
+    `diseases` are those whose stage and sites count; `base_url` is the server of the records, empty for a folder. `sex`
+    and `birth` are those of the person whose records are read: reference ranges depend on them.
     """
 
     terms: Terminology
@@ -52,6 +54,8 @@ class Reader:
     zone: ZoneInfo | None = None
     base_url: str = ""
     medications: Mapping[str, Medication] = field(default_factory=dict)
+    sex: Sex = "unknown"
+    birth: PartialDate | None = None
 
     def date(self, text: str) -> PartialDate | None:
         """The date a record gives, None when it gives none that can be read."""

@@ -48,10 +48,14 @@ NOTHING = Translation(None)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a code or phrase translates to; a `wider` one gives way to any other translation of the same concept."""
+    """What a code or phrase translates to; a `wider` one gives way to any other translation of the same concept.
+
+    A `narrower` one says less than the phrase did: of "G2-3" only the 3.
+    """
 
     code: str
     wider: bool = False
+    narrower: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,10 @@ class ConceptMap:
         if concept is None:
             return frozenset()
         return _most_exact(self._by_code(concept)) or _most_exact(self._by_text(concept))
+
+    def narrows(self, concept: CodeableConcept) -> bool:
+        """Whether the translation of a concept's texts says less than they do."""
+        return any(target.narrower for target in self._by_text(concept))
 
     def translate_text(self, text: str) -> Translation:
         """The study code of a free text, by phrases only."""

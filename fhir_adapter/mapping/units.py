@@ -17,12 +17,17 @@ _DIGITS = 60
 
 @dataclass(frozen=True)
 class Analyte:
-    """How one observable may be measured: `factors` turn a value in a known unit into the canonical one."""
+    """How one observable may be measured: `factors` turn a value in a known unit into the canonical one.
+
+    `usual_low` and `usual_high` are the bounds within which laboratories put their lower and upper normal limit.
+    """
 
     canonical: str
     low: Decimal
     high: Decimal
     factors: Mapping[str, Decimal]
+    usual_low: tuple[Decimal, Decimal] | None = None
+    usual_high: tuple[Decimal, Decimal] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,24 @@ class Units:
         analyte = self.analytes[observable]
         return analyte.low <= value <= analyte.high
 
+    def unit_of(self, observable: str, low: Decimal | None, high: Decimal | None) -> str | None:
+        """The unit of a result that names none: the only one in which its normal limits are those of healthy people.
+
+        None when no unit, or more than one, explains the limits, and for observables of which that is not known.
+        """
+        analyte = self.analytes[observable]
+        bounds = [
+            (limit, usual)
+            for limit, usual in ((low, analyte.usual_low), (high, analyte.usual_high))
+            if limit is not None and usual is not None
+        ]
+        fitting = {
+            factor: unit
+            for unit, factor in analyte.factors.items()
+            if all(usual[0] <= limit * factor <= usual[1] for limit, usual in bounds)
+        }
+        return next(iter(fitting.values())) if bounds and len(fitting) == 1 else None
+
 
 def read_units(path: Path) -> Units:
     """Read `units.toml`: tables of factors by spelling, and for each analyte its table and plausible range."""
@@ -68,11 +91,19 @@ def read_units(path: Path) -> Units:
         try:
             factors = {_spelling(unit): Decimal(factor) for unit, factor in table["factors"].items()}
             low, high = (Decimal(str(end)) for end in entry["plausible"])
-            found[observable] = Analyte(table["canonical"], low, high, factors)
+            usual = (_pair(entry.get("usual_low")), _pair(entry.get("usual_high")))
+            found[observable] = Analyte(table["canonical"], low, high, factors, *usual)
         except (KeyError, ValueError, ArithmeticError, TypeError):
             hint = "it needs a table with canonical and factors, and plausible = [low, high]"
             raise StudyError(f"{path}: [analytes.{observable}] is not complete", hint) from None
     return Units(found)
+
+
+def _pair(ends: list[str] | None) -> tuple[Decimal, Decimal] | None:
+    if ends is None:
+        return None
+    low, high = (Decimal(str(end)) for end in ends)
+    return low, high
 
 
 def _is_a_measurement(value: Decimal) -> bool:

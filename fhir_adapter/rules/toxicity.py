@@ -16,6 +16,7 @@ from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.grading import Interval, grade
 from fhir_adapter.rules.index import when
+from fhir_adapter.rules.results import results_of
 
 CRS, ICANS = "crs", "icans"
 UNGRADED = (1, 5)
@@ -66,7 +67,7 @@ def baselines_of(observable: str, subject: Subject, study: Study, index: Index) 
     limit = index.infusion
     if study.parameters.lab_baseline == "before_lymphodepletion" and index.lymphodepletion:
         limit = index.lymphodepletion
-    exact = [one for one in subject.labs if one.observable == observable and one.on and not one.comparator]
+    exact = [one for one in results_of((observable,), subject) if one.on and not one.comparator]
     sure = [one for one in exact if when(one).surely_before(limit)]
     perhaps = [one for one in exact if one not in sure and when(one).earliest < limit.latest]
     last = [one for one in (*sure, *perhaps) if not any(when(one).surely_before(when(later)) for later in sure)]
@@ -83,8 +84,7 @@ def _laboratory(
     clauses: Sequence[GradeClause], subject: Subject, study: Study, index: Index
 ) -> Finding[Toxicity] | None:
     term, code, observable = clauses[0].term, clauses[0].term_code, clauses[0].observable
-    tests = [one for one in subject.labs if one.observable == observable]
-    inside = [(one, *in_window(one, index, study)) for one in tests]
+    inside = [(one, *in_window(one, index, study)) for one in results_of((observable,), subject)]
     counted = [(one, surely) for one, surely, perhaps in inside if perhaps]
     if not counted:
         return None
@@ -160,7 +160,7 @@ def _elevated(
 
     Each value is held against its own limit, so observables in different units can share a term (D-dimer as FEU, DDU).
     """
-    tests = [one for one in subject.labs if one.observable in observables]
+    tests = results_of(observables, subject)
     counted = [(one, surely) for one in tests for surely, perhaps in (in_window(one, index, study),) if perhaps]
     if not counted:
         return None

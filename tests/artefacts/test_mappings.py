@@ -93,6 +93,8 @@ TARGETS = {
     "negation": "/negation",
     "outcome": "/outcome",
     "stop-reason": "/stop-reason",
+    "sample": "/sample",
+    "range-audience": "/range-audience",
 }
 
 

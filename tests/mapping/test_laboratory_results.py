@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from mapping.hospital import LOINC, Json, about, concept, nothing_but, observation, read, reasons, seen
+from mapping.hospital import LOINC, PERSON, Json, about, concept, nothing_but, observation, read, reasons, seen
 
 from fhir_adapter.cohort.events import Lab
 
@@ -216,14 +216,18 @@ RANGES: list[tuple[list[Json], tuple[str | None, str | None]]] = [
     ([{"low": {"value": 3500, "unit": "/uL"}}], ("3.5", None)),
     ([{"high": {"value": 9.5}}], (None, "9.5")),  # a limit without unit has the unit of the value
     ([{"low": {"value": 3.5, "unit": "furlongs"}, "high": {"value": 9.5}}], (None, "9.5")),
-    # male and female, nobody says which applies: grade 1 cannot be decided, so no limit is better than a wrong one
+    # male and female: the person is a woman
     (
         [
             {"low": {"value": 4.0}, "appliesTo": [{"text": "male"}]},
             {"low": {"value": 3.5}, "appliesTo": [{"text": "female"}]},
         ],
-        (None, None),
+        ("3.5", None),
     ),
+    # two ranges, and nobody says which applies: no limit is better than a wrong one
+    ([{"low": {"value": 4.0}}, {"low": {"value": 3.5}}], (None, None)),
+    ([{"text": "男：4.0-9.5；女：3.5-9.5"}], ("3.5", "9.5")),
+    ([{"text": "M: 4.0-9.5; F: 3.5-9.5"}], ("3.5", "9.5")),
     (
         [
             {
@@ -244,6 +248,12 @@ RANGES: list[tuple[list[Json], tuple[str | None, str | None]]] = [
 def test_limits_are_the_laboratorys_own_or_none(ranges: list[Json], limits: tuple[str | None, str | None]) -> None:
     lab = only(result("6690-2", 2, "10*9/L", referenceRange=ranges))
     assert (lab.lower_limit, lab.upper_limit) == tuple(Decimal(one) if one else None for one in limits)
+
+
+def test_of_the_ranges_of_both_sexes_none_is_taken_for_a_person_of_unknown_sex() -> None:
+    limits = [{"low": {"value": low}, "appliesTo": [{"text": sex}]} for low, sex in ((4.0, "male"), (3.5, "female"))]
+    (lab,) = seen(result("6690-2", 2, "10*9/L", referenceRange=limits), person=PERSON | {"gender": "unknown"}).labs
+    assert lab.lower_limit is None
 
 
 def test_a_single_range_for_this_persons_sex_is_taken() -> None:

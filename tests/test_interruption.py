@@ -19,24 +19,34 @@ def test_an_end_comes_at_once_when_nothing_has_to_be_finished() -> None:
 
 
 def test_an_end_waits_for_what_has_to_be_done_as_a_whole() -> None:
-    done = []
-    with pytest.raises(End), undisturbed():
-        done.append("begun")
-        with undisturbed():
-            end_with(End())
-        done.append("finished")
+    done: list[str] = []
+    with pytest.raises(End):
+        _interrupted_work(done)
     assert done == ["begun", "finished"]
     with undisturbed():
         pass  # it is heard once
 
 
+def _interrupted_work(done: list[str]) -> None:
+    with undisturbed():
+        done.append("begun")
+        with undisturbed():
+            end_with(End())
+        done.append("finished")
+
+
 def test_an_end_is_not_lost_when_what_was_begun_fails() -> None:
-    with pytest.raises(End) as ended, undisturbed():
-        end_with(End())
-        raise ZeroDivisionError
+    with pytest.raises(End) as ended:
+        _failing_work()
     assert isinstance(ended.value.__context__, ZeroDivisionError)
     with pytest.raises(End):
         end_with(End())
+
+
+def _failing_work() -> None:
+    with undisturbed():
+        end_with(End())
+        raise ZeroDivisionError
 
 
 def test_what_another_thread_does_keeps_nobody_waiting() -> None:

@@ -1,0 +1,63 @@
+"""Bugs, planted on purpose: whoever changes the tests learns here whether they still catch what they are for.
+
+As a plugin of pytest it plants the bug that the environment variable PLANTED names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def _cursor_before_rows() -> None:
+    """The cursor is committed first and what it stands for afterwards."""
+    from fhir_adapter.store import Store, writing
+
+    land = Store.land
+
+    def landed(self: Store, run: int, stream: str, *given: Any, cursor: Any = None, **named: Any) -> None:
+        if cursor:
+            with self._connection.transaction() as database:
+                writing.write_cursor(database, stream, *cursor)
+        land(self, run, stream, *given, **named)
+
+    Store.land = landed  # type: ignore[method-assign]
+
+
+def _publish_without_rename() -> None:
+    """The files of the current result are written over, one after the other."""
+    from fhir_adapter.output_folder import OutputFolder, _write
+
+    replace = OutputFolder.replace
+
+    def replaced(self: OutputFolder, parts: Mapping[str, Any], without: tuple[str, ...] = ()) -> None:
+        if not self._current.exists():
+            return replace(self, parts, without)
+        for name, content in parts.items():
+            place = self._current.resolve() / name
+            for inside, bytes_of in content.items() if isinstance(content, Mapping) else [("", content)]:
+                file: Path = place / inside if inside else place
+                file.unlink(missing_ok=True)
+                file.parent.mkdir(exist_ok=True)
+                _write(file, bytes_of)
+        return None
+
+    OutputFolder.replace = replaced  # type: ignore[method-assign]
+
+
+PLANTS: dict[str, Callable[[], None]] = {
+    "cursor-before-rows": _cursor_before_rows,
+    "publish-without-rename": _publish_without_rename,
+}
+
+
+def plant(name: str) -> None:
+    """Plant this bug in this process; the empty name is none."""
+    if name:
+        PLANTS[name]()
+
+
+def pytest_configure() -> None:
+    plant(os.environ.get("PLANTED", ""))

@@ -69,11 +69,12 @@ def fetch_deletions(
 
 def _repeated(transport: Transport, question: Question, budget: PageBudget, window: Window) -> Iterator[Page]:
     for attempt in range(_MAX_RESTARTS + 1):
-        chain = Chain(transport, question, budget, partial(_Deleted, question.type))
+        chain, told = Chain(transport, question, budget, partial(_Deleted, question.type)), 0
         try:
             for page in chain.pages():
+                told += page.received
                 cursor = window.next_cursor(chain.asked_at) if chain.is_whole else ""
-                yield msgspec.structs.replace(page, announced=None, cursor=(WHOSE, cursor) if cursor else None)
+                yield msgspec.structs.replace(page, announced=told, cursor=(WHOSE, cursor) if cursor else None)
             return
         except Restart as restart:
             if attempt == _MAX_RESTARTS:

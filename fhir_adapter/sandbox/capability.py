@@ -40,7 +40,7 @@ def capability_statement(base: str, types: Sequence[str]) -> dict[str, Json]:
                 "mode": "server",
                 "documentation": (
                     "Resources are kept in memory and not validated against profiles. Searches take "
-                    "_count, _sort, _total, _include and _summary=count, by GET or POST. In a transaction "
+                    "_count, _sort, _total, _elements, _include and _summary=count, by GET or POST. In a transaction "
                     "urn:uuid references and conditional references are resolved. Exports take _type, _since "
                     "and _typeFilter."
                 ),

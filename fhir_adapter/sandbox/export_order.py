@@ -38,7 +38,7 @@ def read_order(call: Call, held: Sequence[str]) -> Order:
             case "_type":
                 types += text.split(",")
             case "_since":
-                since = _instant(text)
+                since = read_since(text)
             case "_typeFilter":
                 type, _, query = text.partition("?")
                 filters.append((type, parse_qsl(query, keep_blank_values=True)))
@@ -64,7 +64,8 @@ def _parameters(payload: Json) -> Pairs:
     ]
 
 
-def _instant(text: str) -> Span:
+def read_since(text: str) -> Span:
+    """The moment that a `_since` names."""
     span = read_span(text)
     if span is None or "T" not in text:
         raise Refused(400, "value", "_since takes an instant")

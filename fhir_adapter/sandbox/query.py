@@ -17,12 +17,15 @@ _FORMATS = ("json", "application/json", "application/fhir+json")
 
 @dataclass(slots=True)
 class Query:
-    """What to find, in which order, how many on a page. `asked` are the pairs that were honoured."""
+    """What to find, in which order, how many on a page; `elements` are all that is wanted (empty: everything). `asked`
+    are the pairs that were honoured.
+    """
 
     type: str
     criteria: tuple[Criterion, ...] = ()
     order: tuple[tuple[Parameter, bool], ...] = ()
     includes: tuple[Parameter, ...] = ()
+    elements: frozenset[str] = frozenset()
     page_size: int | None = None
     total: bool = True
     count_only: bool = False
@@ -50,6 +53,8 @@ def _read_control(query: Query, name: str, text: str) -> bool:
             return _read_order(query, text)
         case "_include" | "_include:iterate":
             return name == "_include" and _read_include(query, text)
+        case "_elements":
+            query.elements = frozenset(text.split(","))
         case "_total" if text in _TOTALS:
             query.total = text != "none"
         case "_summary" if text in ("count", "false"):

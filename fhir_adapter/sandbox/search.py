@@ -16,9 +16,11 @@ from fhir_adapter.sandbox.moments import Span
 from fhir_adapter.sandbox.outcome import Refused, operation_outcome
 from fhir_adapter.sandbox.parameters import Parameter
 from fhir_adapter.sandbox.query import Query
-from fhir_adapter.sandbox.repository import Repository, Version, written
+from fhir_adapter.sandbox.repository import Repository, Resource, Version, written
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_ALWAYS = frozenset({"resourceType", "id", "meta"})
+_SUBSETTED: Json = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _RETAINED = 1000  # results kept for their next pages; older ones answer 410, as on other servers
 
 
@@ -50,6 +52,7 @@ class _Result:
     includes: tuple[Parameter, ...]
     self_link: str
     warnings: tuple[str, ...]
+    elements: frozenset[str] = frozenset()
 
 
 class Pages:
@@ -75,6 +78,7 @@ class Pages:
             includes=query.includes,
             self_link=self_link,
             warnings=tuple(f"the parameter {name} is not supported and was ignored" for name in query.ignored),
+            elements=query.elements,
         )
         return self._page(result, self._keep(result), 0)
 
@@ -127,8 +131,9 @@ class Pages:
     def _entries(self, result: _Result, chosen: Sequence[Version], *, first: bool) -> list[Json]:
         if result.kind == "history":
             return [self._past(version) for version in chosen]
-        entries: list[Json] = [self._entry(version, "match") for version in chosen]
-        entries += [self._entry(version, "include") for version in self._included(result.includes, chosen)]
+        included = self._included(result.includes, chosen)
+        entries: list[Json] = [self._entry(version, "match", result.elements) for version in chosen]
+        entries += [self._entry(version, "include", result.elements) for version in included]
         for text in result.warnings if first else ():
             outcome = operation_outcome("not-supported", text, "warning")
             entries.append({"resource": outcome, "search": {"mode": "outcome"}})
@@ -143,10 +148,10 @@ class Pages:
         found = [self._repository.current(type, id) for type, id in places]
         return [version for version in found if version and version.reference not in there]
 
-    def _entry(self, version: Version, mode: str) -> dict[str, Json]:
+    def _entry(self, version: Version, mode: str, elements: frozenset[str]) -> dict[str, Json]:
         return {
             "fullUrl": f"{self._base}/{version.reference}",
-            "resource": version.resource,
+            "resource": _subset(version.resource, elements),
             "search": {"mode": mode},
         }
 
@@ -159,6 +164,15 @@ class Pages:
         entry["request"] = {"method": version.method, "url": url}
         entry["response"] = {"status": status, "etag": version.etag, "lastModified": written(version.moment)}
         return entry
+
+
+def _subset(resource: Resource | None, elements: frozenset[str]) -> Resource | None:
+    """The resource with nothing but these elements, marked as a part of it."""
+    if not elements or resource is None:
+        return resource
+    kept = {name: value for name, value in resource.items() if name in elements | _ALWAYS}
+    meta = kept.get("meta")
+    return kept | {"meta": {**(meta if isinstance(meta, dict) else {}), "tag": [_SUBSETTED]}}
 
 
 def _links(self_link: str, more: str = "") -> dict[str, Json]:

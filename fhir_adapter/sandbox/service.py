@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from fhir_adapter.fhir.canonical import Json
 from fhir_adapter.sandbox.capability import capability_statement
 from fhir_adapter.sandbox.exchange import Call, Reply, read_condition
 from fhir_adapter.sandbox.export import JOBS, Exporting, Exports
+from fhir_adapter.sandbox.export_order import read_since
 from fhir_adapter.sandbox.outcome import Refused, operation_outcome
 from fhir_adapter.sandbox.query import Pairs, read_query
 from fhir_adapter.sandbox.repository import Clock, Repository, Resource, Version
@@ -117,7 +119,10 @@ class Service:
     def _history(self, call: Call, type: str, id: str = "") -> Reply:
         query = read_query(type, [pair for pair in call.query if pair[0] == "_count"], self.base)
         path = f"{type}/{id}/_history" if id else f"{type}/_history"
-        return Reply(200, self._pages.history(self.repository.history(type, id), path, query.page_size))
+        asked = dict(call.query).get("_since")
+        since = read_since(asked).start if asked else datetime.min.replace(tzinfo=UTC)
+        versions = [one for one in self.repository.history(type, id) if one.moment >= since]
+        return Reply(200, self._pages.history(versions, path, query.page_size))
 
     def _read(self, call: Call, type: str, id: str, number: str = "") -> Reply:
         version = self.repository.read(type, id, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -23,9 +24,7 @@ SECONDS = st.sampled_from([1, 60, 140, 700, 86_400])
 class Nights(RuleBasedStateMachine):
     """A hospital at work, and somebody who fetches from it now and then."""
 
-    @initialize(
-        lag_s=st.sampled_from([0, 120]), history=st.booleans(), whole_type=st.booleans(), listed=st.booleans()
-    )
+    @initialize(lag_s=st.sampled_from([0, 120]), history=st.booleans(), whole_type=st.booleans(), listed=st.booleans())
     def begin(self, lag_s: int, history: bool, whole_type: bool, listed: bool) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.server = ChangingServer(lag_s=lag_s, history=history, whole_type=whole_type, page_size=2)
@@ -64,10 +63,8 @@ class Nights(RuleBasedStateMachine):
             return httpx.Response(500)
 
         self.server.before = [lambda _: None] * (1 + good) + [fails] * 40
-        try:
+        with suppress(FhirAdapterError):
             self.server.fetch(self.store, self.people, Manner(accept_deletions=True), sweep_every=3)
-        except FhirAdapterError:
-            pass
         self.server.before = []
 
     @rule()

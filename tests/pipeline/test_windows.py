@@ -161,7 +161,8 @@ def test_a_chain_that_broke_is_read_again_and_one_that_ended_is_not(store: Store
     assert store.cursor("Patient") is not None
     assert store.cursor("Observation") is None
     last = store.last_run()
-    assert last is not None and last != store.last_complete_run()
+    assert last is not None
+    assert last != store.last_complete_run()
     assert [one.complete for one in store.ledger(last) if one.stream == "Observation"] == [False]
     server.before = []
     fetched = server.fetch(store)

@@ -270,3 +270,10 @@ def test_the_clock_of_the_server_can_be_given(opened: Opened) -> None:
         answer = fhir.get("Patient/p1")
         assert answer.json()["meta"]["lastUpdated"] == "2024-02-29T12:00:00.123Z"
         assert answer.headers["last-modified"] == "Thu, 29 Feb 2024 12:00:00 GMT"
+
+
+def test_the_history_of_a_type_may_be_asked_for_since_a_moment(fhir: Fhir) -> None:
+    fhir.store({"resourceType": "Patient", "id": "p1"})
+    assert fhir.get("Patient/_history?_since=2020-01-01T00:00:00Z").json()["total"] == 1
+    assert fhir.get("Patient/_history?_since=2999-01-01T00:00:00Z").json()["total"] == 0
+    assert fhir.get("Patient/_history?_since=yesterday").status_code == 400

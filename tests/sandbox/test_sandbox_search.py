@@ -136,7 +136,7 @@ def test_a_resource_is_found_by_what_it_says_now(fhir: Fhir) -> None:
 
 @pytest.mark.parametrize(
     "search",
-    ["nonsense=1", "patient.identifier=7", "_has:Observation:patient:code=1", "_elements=id", "_sort=nonsense"],
+    ["nonsense=1", "patient.identifier=7", "_has:Observation:patient:code=1", "_contained=true", "_sort=nonsense"],
 )
 def test_what_is_not_supported_is_refused_when_strict_and_said_when_lenient(fhir: Fhir, search: str) -> None:
     fhir.store(*OBSERVATIONS)
@@ -320,3 +320,11 @@ def test_a_server_may_hold_fewer_types_and_says_so(opened: Opened) -> None:
         statement = fhir.get("metadata").json()
         assert [each["type"] for each in statement["rest"][0]["resource"]] == ["Observation", "Patient"]
         assert fhir.get("AdverseEvent").status_code == 404
+
+
+def test_a_search_may_ask_for_some_elements_alone(fhir: Fhir) -> None:
+    """What comes says that it is a part: nobody may take it for the whole."""
+    fhir.store(OBSERVATIONS[0])
+    found = fhir.get("Observation?_elements=id,status").json()["entry"][0]["resource"]
+    assert set(found) == {"resourceType", "id", "meta", *({"status"} & set(OBSERVATIONS[0]))}
+    assert [tag["code"] for tag in found["meta"]["tag"]] == ["SUBSETTED"]

@@ -44,6 +44,7 @@ class Course:
         self.plan = plan
         self.seen: set[str] | None = None
         self.is_swept = False
+        self._by_person = plan.how == "person"
         self._transport, self._settings = transport, settings
         self._store, self._memory, self._landing = store, memory, landing
 
@@ -92,6 +93,7 @@ class Course:
         ids: set[str] = set()
         params = tuple(pair for pair in self.plan.params if pair[0] != "_include")
         plan = msgspec.structs.replace(self.plan, params=(*params, ("_elements", "id")))
+        plan = msgspec.structs.replace(plan, how="person") if self._by_person else plan.for_people(())
         search = self._searching(plan, Window())
         problems = yield from self._all_parts(search, partial(_collect, ids))
         if not problems and self._unknown(ids):
@@ -111,6 +113,7 @@ class Course:
         step = Step(self.plan.type, search.parts(), take)
         yield step
         if any(isinstance(problem, OnlyByPerson) for problem in step.problems):
+            self._by_person = True
             step = Step(self.plan.type, search.for_each_person(), take)
             yield step
         try:

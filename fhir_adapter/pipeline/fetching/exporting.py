@@ -9,6 +9,7 @@ from typing import Literal, cast
 import msgspec
 
 from fhir_adapter.ehr.bulk import Export, ExportOrder, run_export
+from fhir_adapter.ehr.failures import Forbidden
 from fhir_adapter.ehr.plan import StreamPlan
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.errors import IncompleteError, ServerRefused
@@ -47,7 +48,7 @@ class Exporting:
         wait = self._settings.max_wait_s
         try:
             export = run_export(self._transport, order, self._store, folder, say, max_wait_s=wait)
-        except ServerRefused:
+        except (ServerRefused, Forbidden):
             if self._settings.bulk != "auto":
                 raise
             say("the server does not take the order of an export, so searches do the work")

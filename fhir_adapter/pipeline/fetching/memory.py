@@ -33,8 +33,8 @@ class StreamMemory:
             self._store.forget_cursors(plan.type)
             self._store.remember(key, asked)
         cursors = self._store.cursors(plan.type)
-        if tells_deletions(plan) and WHOSE not in cursors:
-            cursors = {}  # what was deleted in the meantime shows only in everything
+        if tells_deletions(plan) and "" in cursors and WHOSE not in cursors:
+            cursors = self._begin_deletions(plan.type, cursors)
         if not cursors:
             self._begin_anew(plan.type)
         return Window(plan.since_param, cursors, self._settings.overlap_s, self._settings.horizon_s)
@@ -54,6 +54,12 @@ class StreamMemory:
     def swept(self, type: str) -> None:
         """Everything of this type was seen in this run, and what was not is gone."""
         self._store.remember(_swept(type), str(self._run))
+
+    def _begin_deletions(self, type: str, cursors: dict[str, str]) -> dict[str, str]:
+        """So far deletions were found out otherwise, if at all: once more by a sweep, from now on by asking."""
+        self._store.land(self._run, type, [], [], cursor=(WHOSE, cursors[""]))
+        self._store.remember(_swept(type), _DUE)
+        return {**cursors, WHOSE: cursors[""]}
 
     def _begin_anew(self, type: str) -> None:
         """A run that ends before its sweep leaves it to the next one; but from nothing nothing can be missing."""

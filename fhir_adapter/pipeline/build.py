@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from fhir_adapter.mapping.assemble import Assembled, assemble
 from fhir_adapter.mapping.patient import groups, survivors
 from fhir_adapter.mapping.reading import SetAside, Unmapped, set_aside
 from fhir_adapter.mapping.study import StudyFolder
+from fhir_adapter.pipeline.aliases import recall_urns, under_other_names
 from fhir_adapter.pipeline.homes import Homes
 from fhir_adapter.publish.cohort_tables import cohort_tables, count_by, eligibility
 from fhir_adapter.rules.judge import judge
@@ -88,13 +89,19 @@ class Cohort:
 
 def build(view: View, folder: StudyFolder) -> Cohort:
     """Map and judge everybody in the store, as it is or as it was."""
-    return build_from(view.current(), view.quarantine(), folder, Homes.of(view))
+    return build_from(view.current(), view.quarantine(), folder, Homes.of(view), recall_urns(view))
 
 
 def build_from(
-    records: Iterable[Record], quarantined: Sequence[Quarantined], folder: StudyFolder, homes: Homes
+    records: Iterable[Record],
+    quarantined: Sequence[Quarantined],
+    folder: StudyFolder,
+    homes: Homes,
+    urns: Mapping[str, str],
 ) -> Cohort:
-    """Map and judge everybody among the records. The order of the records does not matter."""
+    """Map and judge everybody among the records. The order of the records does not matter. `urns` are other names of
+    resources: `Type/id` by `urn:uuid:...`.
+    """
     by_person: dict[str, list[Record]] = {}
     elsewhere: list[Record] = []
     for record in records:
@@ -102,7 +109,7 @@ def build_from(
     patients, unreadable = _patients(by_person)
     survivor_of = survivors(patients, homes.is_own)
     shared = by_person.pop("", [])
-    reader = folder.reader(shared, homes.base_url)
+    reader = folder.reader([*shared, *under_other_names(shared, urns)], homes.base_url)
     judged: list[Judgement | Excluded] = []
     aside: list[SetAside] = [
         *unreadable,

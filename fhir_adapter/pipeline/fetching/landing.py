@@ -16,6 +16,7 @@ from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.fhir.resource_types import R4_TYPES
 from fhir_adapter.fhir.validate import check
+from fhir_adapter.pipeline.aliases import remember_urns
 from fhir_adapter.progress import Progress
 from fhir_adapter.store import Store, StreamLedger
 
@@ -123,6 +124,7 @@ class Landing:
         # A file may be named after a patient; the stream is not.
         quarantined = [*(msgspec.structs.replace(one, stream=stream) for one in page.quarantined), *refused]
         self._store.land(self.run, stream, accepted, quarantined, deleted=page.deleted, cursor=page.cursor)
+        remember_urns(self._store, page.aliases)
         account.passed_over.update(_name_of(record.type) for record in page.records if record.type not in READ_TYPES)
         account.announced[part] = page.announced
         account.received += page.received

@@ -93,6 +93,15 @@ def test_nothing_is_started_any_more_after_the_stop(tmp_path: Path) -> None:
 # As a process
 
 
+def as_event(line: str) -> dict[str, Any]:
+    """A line of standard error; all of it has to be JSON."""
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError:
+        raise AssertionError(f"not JSON: {line}") from None
+    return event
+
+
 class Scheduler:
     """`fhir-adapter schedule` with JSON on standard error, in a process of its own."""
 
@@ -112,7 +121,7 @@ class Scheduler:
         """Read on until something is told."""
         assert self._process.stderr
         for line in self._process.stderr:
-            self.told.append(json.loads(line))
+            self.told.append(as_event(line))
             if self.told[-1]["event"] == event:
                 return self.told[-1]
         raise AssertionError(f"{event} was never told: {self.told}")
@@ -121,7 +130,7 @@ class Scheduler:
         """Send a signal and wait for the end."""
         self._process.send_signal(signum)
         assert self._process.stderr
-        self.told += [json.loads(line) for line in self._process.stderr]
+        self.told += [as_event(line) for line in self._process.stderr]
         return self._process.wait(30)
 
 

@@ -2,10 +2,11 @@
 
     python benchmarks/extraction.py [--people 150] [--rounds 5]
 
-- pages: a whole `fetch` of the product against `httpx` with `json.loads`, page after page, on a server whose pause stands
+- pages: a whole `fetch` against `httpx` with `json.loads`, page after page, on a server whose pause stands
   for a real one (5,000 resources a second), and on one without a pause, where only the client's own cost is left;
 - memory: the peak of a `fetch` of ten times as many resources against that of the small one;
-- nightly: the wall time and the requests of a second `fetch`, of an unchanged hospital, and of one ten times as large;
+- nightly: what a `fetch` costs when a few Observations have changed, against the first one, and in a hospital ten times
+  as large;
 - in flight: the highest number of requests that the server ever had at once, against the number allowed.
 
 Every figure is a ratio, so that it holds on another machine; the machine is named beside it.
@@ -24,14 +25,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 from hospital import TYPES, write_hospital
-from pages_server import PagesServer
+from pages_server import pages_server
 
 COMMAND = str(Path(sys.executable).with_name("fhir-adapter"))
+PAGE = 200
 REAL_SERVER = 5_000  # resources a second
+CHANGED = 25  # Observations a night
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,11 @@ class Cost:
     megabytes: float
 
 
-def fetch(base_url: str, out: Path, concurrency: int) -> Cost:
-    """One `fhir-adapter fetch` in a process of its own."""
-    arguments = [COMMAND, "fetch", "--server", base_url, "--out", str(out), "--page-size", "200"]
-    environment = {**os.environ, "FHIR_ADAPTER__CONCURRENCY": str(concurrency)}
-    return _measured(arguments, environment)
+def fetch(base_url: str, work: Path, concurrency: int, out: str = "") -> Cost:
+    """One `fhir-adapter fetch` in a process of its own, into a new output folder unless `out` names one."""
+    folder = work / (out or f"out-{uuid4()}")
+    arguments = [COMMAND, "fetch", "--server", base_url, "--out", str(folder), "--page-size", str(PAGE)]
+    return _measured(arguments, {**os.environ, "FHIR_ADAPTER__CONCURRENCY": str(concurrency)})
 
 
 def read_barely(base_url: str) -> Cost:
@@ -67,7 +72,7 @@ def _measured(arguments: list[str], environment: dict[str, str]) -> Cost:
 def _barely(base_url: str) -> None:
     with httpx.Client() as client:
         for type in TYPES:
-            url: str | None = f"{base_url}/{type}?_count=200"
+            url: str | None = f"{base_url}/{type}?_count={PAGE}"
             while url:
                 page = json.loads(client.get(url).content)
                 url = next((link["url"] for link in page.get("link", []) if link["relation"] == "next"), None)
@@ -82,52 +87,49 @@ def _alternate(rounds: int, *runs: Callable[[], Cost]) -> list[list[Cost]]:
     return results
 
 
-def _ratio(ours: list[Cost], bare: list[Cost], start_ours: float = 0.0, start_bare: float = 0.0) -> float:
-    pairs = zip(ours, bare, strict=True)
-    return statistics.median((a.seconds - start_ours) / (b.seconds - start_bare) for a, b in pairs)
-
-
 def measure(people: int, rounds: int) -> dict[str, float]:
-    found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as named:
         work = Path(named)
-        small, large, none = work / "small", work / "large", work / "none"
-        write_hospital(small, people, 0.01)
-        write_hospital(large, people * 10, 0.01)
-        write_hospital(none, 1, 0)
-        fresh = iter(range(1_000_000))
-        with PagesServer(none, 200, 0.0).running() as server:
-            # Starting Python and importing is paid once, whatever the number of pages.
-            starts = _alternate(rounds, lambda: fetch(server.base_url, work / f"o{next(fresh)}", 1), lambda: read_barely(server.base_url))
-            start_ours, start_bare = (statistics.median(cost.seconds for cost in costs) for costs in starts)
-        for name, pause in (("real server", 200 / REAL_SERVER), ("no pause", 0.0)):
-            with PagesServer(small, 200, pause).running() as server:
-                for concurrency in (1, 4):
-                    ours, bare = _alternate(
-                        rounds,
-                        lambda: fetch(server.base_url, work / f"o{next(fresh)}", concurrency),
-                        lambda: read_barely(server.base_url),
-                    )
-                    found[f"pages, {name}, {concurrency} at once"] = _ratio(ours, bare, start_ours, start_bare)
-                    if server.in_flight > concurrency:
-                        raise SystemExit(f"{server.in_flight} requests were in flight, {concurrency} were allowed")
-                    server.in_flight = 0
-        found |= _growth(small, large, work)
+        for name, size, share in (("none", 1, 0.0), ("small", people, 0.01), ("large", people * 10, 0.01)):
+            write_hospital(work / name, size, share)
+        # Starting Python and importing is paid once, whatever the number of pages.
+        with pages_server(work / "none", PAGE, 0.0) as server:
+            ours, bare = _alternate(
+                rounds, lambda: fetch(server.base_url, work, 1), lambda: read_barely(server.base_url)
+            )
+        starts = statistics.median(cost.seconds for cost in ours), statistics.median(cost.seconds for cost in bare)
+        return _pages(work, rounds, starts) | _growth(work, starts[0])
+
+
+def _pages(work: Path, rounds: int, starts: tuple[float, float]) -> dict[str, float]:
+    """A whole fetch against the bare client, on servers that take their time or none, one by one and together."""
+    found: dict[str, float] = {}
+    for name, pause in (("real server", PAGE / REAL_SERVER), ("no pause", 0.0)):
+        for concurrency in (1, 4):
+            with pages_server(work / "small", PAGE, pause) as server:
+                runs = partial(fetch, server.base_url, work, concurrency), partial(read_barely, server.base_url)
+                ours, bare = _alternate(rounds, *runs)
+                most = server.served().in_flight
+            if most > concurrency:
+                raise SystemExit(f"{most} requests were in flight, {concurrency} were allowed")
+            found[f"pages, {name}, {concurrency} at once"] = statistics.median(
+                (one.seconds - starts[0]) / (other.seconds - starts[1]) for one, other in zip(ours, bare, strict=True)
+            )
     return found
 
 
-def _growth(small: Path, large: Path, work: Path) -> dict[str, float]:
-    costs: dict[str, Cost] = {}
-    asked: dict[str, int] = {}
-    for name, folder in (("small", small), ("large", large)):
-        with PagesServer(folder, 200, 0.0).running() as server:
-            for night in ("first", "second"):
-                server.requests = 0
-                costs[f"{name} {night}"] = fetch(server.base_url, work / f"grow-{name}", 4)
-                asked[f"{name} {night}"] = server.requests
+def _growth(work: Path, start: float) -> dict[str, float]:
+    """What ten times the hospital costs, on the first night and on one on which as much changed as in the small one."""
+    nights: dict[str, list[Cost]] = {}
+    for name in ("small", "large"):
+        with pages_server(work / name, PAGE, 0.0, CHANGED) as server:
+            nights[name] = [fetch(server.base_url, work, 4, f"out-{name}") for _ in range(4)]
+    first = nights["large"][0]
+    night, small_night = (statistics.median(one.seconds for one in nights[name][1:]) for name in ("large", "small"))
     return {
-        "memory, ten times the resources": costs["large first"].megabytes / costs["small first"].megabytes,
-        "wall, second fetch of everything against the first": costs["large second"].seconds / costs["large first"].seconds,
+        "memory, ten times the resources": first.megabytes / nights["small"][0].megabytes,
+        "a night's work against that of the first": (night - start) / (first.seconds - start),
+        "a night's wall time, ten times the resources": night / small_night,
     }
 
 

@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 STUDY12 = Path(__file__).parents[1] / "fixtures" / "study12"
-TYPES = ("Patient", "Condition", "MedicationAdministration", "Medication", "Procedure", "Observation", "AdverseEvent", "Encounter")
+TYPES = (
+    "Patient",
+    "Condition",
+    "MedicationAdministration",
+    "Medication",
+    "Procedure",
+    "Observation",
+    "AdverseEvent",
+    "Encounter",
+)
 BASE = "https://hospital.example.org/fhir"
 LABS = (
     ("718-7", "Hemoglobin [Mass/volume] in Blood", "HGB", "g/dL", 7, 17, 12.0, 16.0),

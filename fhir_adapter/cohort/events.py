@@ -35,11 +35,15 @@ class Event(Frozen):
     flags: tuple[str, ...] = ()
 
 
+Evidence = Literal["administration", "statement", "dispense", "request"]
+"""How a dose is known, the strongest first: it was seen to be given, reported, handed out, or only ordered."""
+
+
 class Dose(Event):
     """A drug that was given. `on` is the start.
 
     `given` is `perhaps` for a dose that was stopped or held without saying how much ran in. `ongoing` is true when the
-    record says that the administration had not ended.
+    record says that the administration had not ended. `route` is told only where it matters (`intrathecal`).
     """
 
     agent: str
@@ -49,8 +53,9 @@ class Dose(Event):
     ongoing: bool = False
     amount: Decimal | None = None
     unit: str = ""
+    route: str = ""
     intolerance: bool = False
-    evidence: Literal["administration", "statement", "dispense", "request"] = "administration"
+    evidence: Evidence = "administration"
 
 
 class Collection(Event):
@@ -71,6 +76,12 @@ class Therapy(Event):
     """A treatment that is not a drug: transplantation or radiotherapy."""
 
     kind: str
+
+
+class Transfusion(Event):
+    """A transfusion of a blood product; `raises` is the observable that it is given for."""
+
+    raises: Literal["platelets", "hemoglobin"]
 
 
 class Diagnosis(Event):
@@ -95,9 +106,13 @@ class Performance(Event):
 
 
 class Lesion(Event):
-    """The longest single diameter of one lesion, in millimetres."""
+    """The longest single diameter of one lesion, in millimetres; where the record gives a range, the most it can be.
+
+    `at_least_mm` is then the least it can be.
+    """
 
     longest_mm: Decimal
+    at_least_mm: Decimal | None = None
 
 
 class DiseaseSite(Event):
@@ -113,11 +128,25 @@ class DiseaseSite(Event):
 ResponseCategory = Literal["CR", "PR", "SD", "PD", "IR", "NE", "responded-unspecified"]
 
 
+Uptake = Literal["", "less", "same", "more"]
+
+
 class Assessment(Event):
-    """A response assessment; `method` says how it was read (coded category, text, Deauville, disease status)."""
+    """A response assessment.
+
+    `method` says how it was read: a `category` by code or by `text`, a `deauville` score (with the change of `uptake`
+    since the examination before; None is X), a `trend`, or progression that was only told (`clinical`).
+    """
 
     category: ResponseCategory
     method: str = "category"
+    deauville: int | None = None
+    uptake: Uptake = ""
+    modality: Literal["", "pet", "ct"] = ""
+    assessor: Literal["", "investigator", "radiology"] = ""
+
+
+Comparator = Literal["", "<", "<=", ">", ">="]
 
 
 class Lab(Event):
@@ -128,7 +157,7 @@ class Lab(Event):
 
     observable: str
     value: Decimal
-    comparator: Literal["", "<", "<=", ">", ">="] = ""
+    comparator: Comparator = ""
     unit: str
     lower_limit: Decimal | None = None
     upper_limit: Decimal | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
-from fhir_adapter.cohort.events import Event, Frozen, Source
+from fhir_adapter.cohort.events import Event, Evidence, Frozen, Source
 from fhir_adapter.fhir.dates import PartialDate
 
 V = TypeVar("V")
@@ -92,14 +92,19 @@ class Exposure(Frozen):
 
 
 class Exposures(Frozen):
-    """The BsAb exposures in order of their last dose; `last_dose` is the last dose of any of them, as an interval."""
+    """The BsAb exposures in order of their last dose; `last_dose` is the last dose of any of them, as an interval.
+
+    `evidence` is the weakest on which the last dose rests. `clipped`: its record ends after the collection.
+    """
 
     exposures: tuple[Exposure, ...]
     last_dose: PartialDate
     last_source: str = ""
     unsure_sources: tuple[str, ...] = ()
     days_to_collection: Span | None = None
+    evidence: Evidence = "administration"
     same_day_as_apheresis: bool = False
+    clipped: bool = False
     bridging: bool = False
 
 
@@ -160,9 +165,9 @@ class IpiScore(Frozen):
 
 
 class Bulk(Frozen):
-    """The longest single diameter at the baseline imaging, in millimetres."""
+    """The longest single diameter at the baseline imaging, in millimetres; None when it is only bounded."""
 
-    longest_mm: float
+    longest_mm: float | None
     bulky: bool
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from fhir_adapter.cohort.events import Frozen
+from fhir_adapter.cohort.events import Evidence, Frozen
 from fhir_adapter.cohort.finding import Json
 
 
@@ -59,6 +59,9 @@ class Parameters(Frozen):
     assessable_after_days: Days = 28
     unverified_codes: bool = False
     # BsAb exposure, failure and washout
+    exposure_evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        "administration",
+    )
     bsab_status_rule: Literal["best_response", "best_response_or_pd_within", "pd_within"] = "best_response"
     interval_days: Days = 183
     interval_anchor: Literal["last_dose", "first_dose"] = "last_dose"
@@ -89,6 +92,13 @@ class Parameters(Frozen):
     bulky_mm: Annotated[Decimal, Field(gt=0)] = Decimal(75)
     bulky_inclusive: bool = False
     # response
+    deauville_3: Literal["negative", "positive"] = "negative"
+    trend_as_response: Annotated[tuple[Literal["improved", "stable", "worsened"], ...], BeforeValidator(_listed)] = (
+        "improved",
+        "worsened",
+    )
+    clinical_progression: Literal["ignore", "event"] = "ignore"
+    preferred_assessor: Literal["investigator", "radiology", "none"] = "investigator"
     ir_policy: Literal["nonevent_until_confirmed", "as_pd", "as_sd"] = "nonevent_until_confirmed"
     ir_confirm_days: Days = 84
     first_planned_assessment_day: Days = 14
@@ -113,6 +123,8 @@ class Parameters(Frozen):
     ae_window_days: Window = "0-30"
     ae_end: Literal["new_therapy", "window"] = "new_therapy"
     lab_baseline: Literal["before_lymphodepletion", "before_infusion"] = "before_lymphodepletion"
+    missing_neutrophils: Literal["derived_and_bounded", "derived", "not_reported"] = "derived_and_bounded"
+    transfusion: Literal["indicated", "ignored"] = "indicated"
     worst_grade: Literal["absolute", "treatment_emergent"] = "absolute"
     require_rise: bool = True
     fibrinogen_fall: Literal["abnormal_baseline", "abnormal_value", "off"] = "abnormal_baseline"
@@ -153,21 +165,28 @@ class Roles(Frozen):
 
 
 class Agent(Frozen):
-    """A drug or cell product of the study's vocabulary, with the antigens it is directed at."""
+    """A drug or cell product of the study's vocabulary, with the antigens it is directed at.
+
+    A `continuous` one runs for weeks, bag after bag.
+    """
 
     code: str
     display: str
     targets: tuple[str, ...] = ()
+    continuous: bool = False
 
 
 class GradeClause(Frozen):
-    """One laboratory clause of a grading table: a value has at least `grade` when it lies `direction` of limit x of."""
+    """One laboratory clause of a grading table: a value has at least `grade` when it lies `direction` of limit x of.
+
+    `transfused` holds whatever the value is, when a transfusion was given for it.
+    """
 
     term: str
     term_code: str
     observable: str
     grade: int
-    direction: Literal["below", "above", "at_or_above", "fall_at_least"]
+    direction: Literal["below", "above", "at_or_above", "fall_at_least", "transfused"]
     limit: Decimal
     of: Literal["absolute", "LLN", "ULN", "baseline"]
     when_baseline: Literal["any", "normal", "abnormal", "below_normal"]
@@ -207,6 +226,9 @@ class Study(Frozen):
     def targets(self, agent: str) -> tuple[str, ...]:
         found = self.agents.get(agent)
         return found.targets if found else ()
+
+    def is_continuous(self, agent: str) -> bool:
+        return agent in self.agents and self.agents[agent].continuous
 
     def display(self, code: str) -> str:
         """The name to print for a code of the study's vocabulary."""

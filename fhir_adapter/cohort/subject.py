@@ -24,6 +24,7 @@ from fhir_adapter.cohort.events import (
     Source,
     Staging,
     Therapy,
+    Transfusion,
 )
 from fhir_adapter.fhir.dates import PartialDate
 
@@ -35,6 +36,8 @@ class Subject(Frozen):
     """One person after merges: `subject_id` is the surviving Patient's logical id, `patient_ids` are all its ids.
 
     Every tuple of events is sorted by day, then by source, so that the order of resources on the server never matters.
+    `outranked` are records of doses that do not count, because stronger evidence is there; `overruled` are
+    assessments that do not count.
     """
 
     subject_id: str
@@ -44,14 +47,17 @@ class Subject(Frozen):
     source: Source
     diagnoses: tuple[Diagnosis, ...] = ()
     doses: tuple[Dose, ...] = ()
+    outranked: tuple[Dose, ...] = ()
     collections: tuple[Collection, ...] = ()
     infusions: tuple[Infusion, ...] = ()
     therapies: tuple[Therapy, ...] = ()
+    transfusions: tuple[Transfusion, ...] = ()
     stagings: tuple[Staging, ...] = ()
     performances: tuple[Performance, ...] = ()
     lesions: tuple[Lesion, ...] = ()
     disease_sites: tuple[DiseaseSite, ...] = ()
     assessments: tuple[Assessment, ...] = ()
+    overruled: tuple[Assessment, ...] = ()
     labs: tuple[Lab, ...] = ()
     adverse_events: tuple[AdverseEvent, ...] = ()
     deaths: tuple[Death, ...] = ()
@@ -81,6 +87,7 @@ EVENT_FIELDS = (
     "collections",
     "infusions",
     "therapies",
+    "transfusions",
     "stagings",
     "performances",
     "lesions",

@@ -104,6 +104,53 @@ class MedicationAdministration(
     contained: tuple[msgspec.Raw, ...] = ()
 
 
+class MedicationStatement(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="MedicationStatement"):
+    id: str = ""
+    status: str = ""
+    statusReason: tuple[CodeableConcept, ...] = ()
+    medicationCodeableConcept: CodeableConcept | None = None
+    medicationReference: Reference | None = None
+    subject: Reference = Reference()
+    effectiveDateTime: str = ""
+    effectivePeriod: Period | None = None
+    dateAsserted: str = ""
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
+class MedicationDispense(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="MedicationDispense"):
+    id: str = ""
+    status: str = ""
+    medicationCodeableConcept: CodeableConcept | None = None
+    medicationReference: Reference | None = None
+    subject: Reference | None = None
+    quantity: Quantity | None = None
+    whenPrepared: str = ""
+    whenHandedOver: str = ""
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
+class Timing(msgspec.Struct, frozen=True, gc=False):
+    event: tuple[str, ...] = ()
+
+
+class DosageInstruction(msgspec.Struct, frozen=True, gc=False):
+    timing: Timing | None = None
+
+
+class MedicationRequest(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="MedicationRequest"):
+    id: str = ""
+    status: str = ""
+    statusReason: CodeableConcept | None = None
+    intent: str = ""
+    doNotPerform: bool | None = None
+    medicationCodeableConcept: CodeableConcept | None = None
+    medicationReference: Reference | None = None
+    subject: Reference = Reference()
+    authoredOn: str = ""
+    dosageInstruction: tuple[DosageInstruction, ...] = ()
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
 class Ingredient(msgspec.Struct, frozen=True, gc=False):
     itemCodeableConcept: CodeableConcept | None = None
     itemReference: Reference | None = None
@@ -160,6 +207,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType
     dataAbsentReason: CodeableConcept | None = None
     bodySite: CodeableConcept | None = None
     method: CodeableConcept | None = None
+    performer: tuple[Reference, ...] = ()
     specimen: Reference | None = None
     interpretation: tuple[CodeableConcept, ...] = ()
     note: tuple[Annotation, ...] = ()
@@ -229,7 +277,17 @@ class Encounter(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType",
 
 
 Resource: TypeAlias = (
-    Patient | MedicationAdministration | Medication | Observation | AdverseEvent | Procedure | Condition | Encounter
+    Patient
+    | MedicationAdministration
+    | MedicationStatement
+    | MedicationDispense
+    | MedicationRequest
+    | Medication
+    | Observation
+    | AdverseEvent
+    | Procedure
+    | Condition
+    | Encounter
 )
 
 READ_TYPES = (
@@ -242,6 +300,14 @@ READ_TYPES = (
     "AdverseEvent",
     "Encounter",
 )
+"""What every study reads."""
+
+WEAKER_EVIDENCE = {
+    "statement": "MedicationStatement",
+    "dispense": "MedicationDispense",
+    "request": "MedicationRequest",
+}
+"""Evidence that a drug was given which only some studies accept, the strongest first, and the type that holds it."""
 
 _decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
 

@@ -7,15 +7,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from fhir_adapter.errors import StudyError
-from fhir_adapter.mapping.terminology import ConceptMap, Target, Terminology, normalise
+from fhir_adapter.mapping.terminology import ConceptMap, Meaning, Target, Terminology, normalise
 
 _TEXT = "/CodeSystem/text"
 _GIVES_WAY = ("wider", "inexact")
+_SINCE, _UNTIL = "/given-since", "/given-until"
 
 
 @dataclass
@@ -93,14 +95,18 @@ def read_terminology(folders: list[Path], vocabulary: Vocabulary, aliases: Mappi
     """All ConceptMaps of the folders, merged by file name; a later folder's entry wins."""
     codes: dict[str, dict[tuple[str, str], Target]] = {}
     phrases: dict[str, dict[str, Target]] = {}
+    meanings: dict[str, dict[tuple[str, str], tuple[Meaning, ...]]] = {}
     for path, resource in _files(folders, "conceptmaps", "ConceptMap"):
         by_code, by_phrase = codes.setdefault(path.stem, {}), phrases.setdefault(path.stem, {})
+        by_day = meanings.setdefault(path.stem, {})
+        for source, code, dated in _meanings(path, resource, vocabulary):
+            by_day[aliases.get(source.rstrip("/"), source.rstrip("/")), code] = dated
         for source, code, target in _translations(path, resource, vocabulary):
             if source.endswith(_TEXT):
                 by_phrase[normalise(code)] = target
             else:
                 by_code[aliases.get(source.rstrip("/"), source.rstrip("/")), code] = target
-    maps = {name: ConceptMap(name, codes[name], phrases[name], aliases) for name in codes}
+    maps = {name: ConceptMap(name, codes[name], phrases[name], aliases, meanings[name]) for name in codes}
     missing = sorted(REQUIRED_MAPS - set(maps))
     if missing:
         raise StudyError(f"the study has no conceptmaps/{missing[0]}.json", "mappings/common has one to start from")
@@ -123,6 +129,7 @@ REQUIRED_MAPS = frozenset(
         "body-site",
         "negation",
         "stop-reason",
+        "route",
         "outcome",
     )
 )
@@ -170,7 +177,8 @@ def _translations(path: Path, resource: dict[str, Any], vocabulary: Vocabulary) 
     with _as_artefact(path):
         for group in resource.get("group", []):
             for element in group.get("element", []):
-                for target in [target for target in element.get("target", []) if target.get("code")][:1]:
+                undated = [one for one in element.get("target", []) if one.get("code") and not one.get("dependsOn")]
+                for target in undated[:1]:
                     vocabulary.check(
                         path, f"group.element `{element['code']}`", group.get("target", ""), target["code"]
                     )
@@ -179,12 +187,34 @@ def _translations(path: Path, resource: dict[str, Any], vocabulary: Vocabulary) 
                     yield group.get("source", ""), element["code"], meant
 
 
+def _meanings(
+    path: Path, resource: dict[str, Any], vocabulary: Vocabulary
+) -> Iterator[tuple[str, str, tuple[Meaning, ...]]]:
+    """(source system, code, meanings) of every code that changed its meaning: its targets depend on the day."""
+    with _as_artefact(path):
+        for group in resource.get("group", []):
+            for element in group.get("element", []):
+                dated = [one for one in element.get("target", []) if one.get("dependsOn")]
+                for target in dated:
+                    where = f"group.element `{element['code']}`"
+                    vocabulary.check(path, where, group.get("target", ""), target["code"])
+                if dated:
+                    yield group.get("source", ""), element["code"], tuple(map(_meaning, dated))
+
+
+def _meaning(target: Mapping[str, Any]) -> Meaning:
+    bounds = {str(one["property"]): date.fromisoformat(one["value"]) for one in target["dependsOn"]}
+    first = next((day for name, day in bounds.items() if name.endswith(_SINCE)), date.min)
+    last = next((day for name, day in bounds.items() if name.endswith(_UNTIL)), date.max)
+    return Meaning(target["code"], first, last)
+
+
 @contextmanager
 def _as_artefact(path: Path) -> Iterator[None]:
     """What has not the shape of its resource type is said with the file's name."""
     try:
         yield
-    except (KeyError, AttributeError, TypeError) as problem:
+    except (KeyError, AttributeError, TypeError, ValueError) as problem:
         raise StudyError(f"{path} has not the shape of its resource type ({type(problem).__name__})", "") from None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fhir_adapter.fhir.r4 import WEAKER_EVIDENCE
 from fhir_adapter.mapping.terminology import Terminology
 
 # The ConceptMaps that translate the code by which a resource of this type is recognised.
 _TABLES = {
     "Condition": ("condition", "adverse-event"),
     "MedicationAdministration": ("medication",),
+    **dict.fromkeys(WEAKER_EVIDENCE.values(), ("medication",)),
     "Medication": ("medication",),
     "Procedure": ("procedure",),
     "Observation": ("observation",),
@@ -30,4 +32,4 @@ def _spellings(terms: Terminology, table: str) -> set[tuple[str, str]]:
     names: dict[str, set[str]] = {}
     for alias, canonical in found.aliases.items():
         names.setdefault(canonical, {canonical}).add(alias)
-    return {(name, code) for system, code in found.codes for name in names.get(system, {system})}
+    return {(name, code) for system, code in (*found.codes, *found.meanings) for name in names.get(system, {system})}

@@ -1,15 +1,38 @@
-"""Which medication a reference means: a contained resource, a Medication among the data, else its display."""
+"""Which drug a record means: by its own words, or by a Medication that is contained, among the data, or displayed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
-from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Reference, decode
+from fhir_adapter.cohort.events import Source
+from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.fhir.r4 import (
+    CodeableConcept,
+    Medication,
+    MedicationAdministration,
+    MedicationDispense,
+    MedicationRequest,
+    MedicationStatement,
+    Reference,
+    decode,
+)
 from fhir_adapter.fhir.record import Record, Unreadable
-from fhir_adapter.mapping.reading import Reader
+from fhir_adapter.mapping.reading import Reader, Said, set_aside
 from fhir_adapter.mapping.terminology import NOTHING, Translation
+
+NamesDrug = MedicationAdministration | MedicationStatement | MedicationDispense | MedicationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """The study's agent that a record names, and the words it was named with."""
+
+    agent: str
+    label: str
+    flags: tuple[str, ...]
 
 
 def medications(shared: Iterable[Record]) -> Mapping[str, Medication]:
@@ -36,13 +59,31 @@ def names_of(
     return names
 
 
-def agent_of(names: Iterable[CodeableConcept], reader: Reader) -> tuple[Translation, CodeableConcept | None]:
+def drug_of(
+    resource: NamesDrug, record: Record, source: Source, on: PartialDate | None, reader: Reader
+) -> tuple[Drug | None, list[Said]]:
+    """The drug a record names, else what is to be said about it: what was not known, and why it is set aside."""
+    names = names_of(resource.medicationCodeableConcept, resource.medicationReference, resource.contained, reader)
+    if not names:
+        return None, [set_aside(record, "medication-not-resolved")]
+    found, name = _agent_of(names, on, reader)
+    if found.code is None:
+        _, unmapped = reader.translate("medication", names[0], source)
+        why = "medication-ambiguous" if found.ambiguous else "medication-not-in-study"
+        return None, [*unmapped, set_aside(record, why)]
+    label = name.text or next((coding.display for coding in name.coding if coding.display), found.code)
+    return Drug(found.code, label, found.flags), []
+
+
+def _agent_of(
+    names: Iterable[CodeableConcept], on: PartialDate | None, reader: Reader
+) -> tuple[Translation, CodeableConcept]:
     """The study's agent by the first name that tells one, and that name."""
     for name in names:
-        found = reader.terms["medication"].translate(name)
+        found = reader.terms["medication"].translate_on(name, on)
         if found.code is not None or found.ambiguous:
             return found, name
-    return NOTHING, None
+    return NOTHING, CodeableConcept()
 
 
 def _resolve(reference: str, contained: tuple[msgspec.Raw, ...], reader: Reader) -> Medication | None:

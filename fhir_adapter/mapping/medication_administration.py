@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
-from fhir_adapter.cohort.events import Contact, Dose, Infusion
+from fhir_adapter.cohort.events import Contact, Dose, Infusion, Source
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import MedicationAdministration, Quantity
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.mapping.medication import agent_of, names_of
-from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+from fhir_adapter.mapping.medication import Drug, drug_of
+from fhir_adapter.mapping.reading import Reader, Said, SetAside, set_aside, source_of
 
 _NOT_GIVEN = {"not-done", "entered-in-error", "unknown"}
-_PERHAPS = {"stopped", "on-hold"}
+_INTERRUPTED = {"stopped", "on-hold"}
 
 
 def map_administration(
@@ -25,54 +26,64 @@ def map_administration(
         return
     started, ended, kind = reader.span(resource.effectiveDateTime, resource.effectivePeriod)
     source = source_of(record, f"effective{kind}" if kind else "effective[x]")
-    perhaps = resource.status in _PERHAPS and not _some_was_given(resource, started, ended)
-    if not perhaps and started:
+    given = _given(resource, started, ended)
+    if given == "yes" and started:
         yield Contact(on=started, source=source, kind="administration")
-    names = names_of(resource.medicationCodeableConcept, resource.medicationReference, resource.contained, reader)
-    if not names:
-        yield set_aside(record, "medication-not-resolved")
-        return
-    agent, name = agent_of(names, reader)
-    if agent.code is None:
-        _, unmapped = reader.translate("medication", names[0], source)
-        yield from unmapped
-        yield set_aside(record, "medication-ambiguous" if agent.ambiguous else "medication-not-in-study")
-        return
-    concept = name or names[0]
-    label = concept.text or next((coding.display for coding in concept.coding if coding.display), agent.code)
-    if agent.code in car_t:
-        if started is None:
-            yield set_aside(record, "no-usable-date")
-        elif perhaps:
-            yield set_aside(record, "infusion-perhaps-not-given")
-        else:
-            yield Infusion(on=started, source=source, product=agent.code, label=label, flags=agent.flags)
-        return
-    dose = resource.dosage.dose if resource.dosage else None
-    yield Dose(
-        on=started,
-        source=source,
-        flags=agent.flags if started else (*agent.flags, "undated"),
-        agent=agent.code,
-        label=label,
-        ended=ended,
-        given="perhaps" if perhaps else "yes",
-        ongoing=resource.status == "in-progress" and kind == "Period" and ended is None,
-        amount=_finite(dose),
-        unit=(dose.unit or dose.code) if dose else "",
-        intolerance=_for_intolerance(resource, reader),
-    )
+    drug, said = drug_of(resource, record, source, started, reader)
+    yield from said
+    if drug and given == "no":
+        yield set_aside(record, "nothing-given")
+    elif drug and drug.agent in car_t:
+        yield _infusion(drug, started, source, record, certain=given == "yes")
+    elif drug:
+        dose = resource.dosage.dose if resource.dosage else None
+        yield Dose(
+            on=started,
+            source=source,
+            flags=drug.flags if started else (*drug.flags, "undated"),
+            agent=drug.agent,
+            label=drug.label,
+            ended=ended,
+            given="yes" if given == "yes" else "perhaps",
+            ongoing=resource.status == "in-progress" and kind == "Period" and ended is None,
+            amount=_finite(dose),
+            unit=(dose.unit or dose.code) if dose else "",
+            route=_route(resource, reader),
+            intolerance=_for_intolerance(resource, reader),
+        )
+
+
+def _infusion(
+    drug: Drug, started: PartialDate | None, source: Source, record: Record, *, certain: bool
+) -> Infusion | SetAside:
+    if started is None:
+        return set_aside(record, "no-usable-date")
+    if not certain:
+        return set_aside(record, "infusion-perhaps-not-given")
+    return Infusion(on=started, source=source, product=drug.agent, label=drug.label, flags=drug.flags)
 
 
 def _finite(dose: Quantity | None) -> Decimal | None:
     return dose.value if dose and dose.value is not None and dose.value.is_finite() else None
 
 
-def _some_was_given(resource: MedicationAdministration, started: PartialDate | None, ended: PartialDate | None) -> bool:
+def _given(
+    resource: MedicationAdministration, started: PartialDate | None, ended: PartialDate | None
+) -> Literal["yes", "no", "perhaps"]:
+    """Whether some of it was given. An amount of nothing contradicts a status that says so."""
     amount = _finite(resource.dosage.dose if resource.dosage else None)
-    if amount is not None:
-        return amount > 0
-    return started is not None and ended is not None
+    interrupted = resource.status in _INTERRUPTED
+    if amount is not None and amount <= 0:
+        return "no" if interrupted else "perhaps"
+    if interrupted and amount is None and not (started and ended):
+        return "perhaps"
+    return "yes"
+
+
+def _route(resource: MedicationAdministration, reader: Reader) -> str:
+    """By which way, as far as it makes a difference; empty for any other."""
+    route = resource.dosage.route if resource.dosage else None
+    return reader.terms["route"].translate(route).code or ""
 
 
 def _for_intolerance(resource: MedicationAdministration, reader: Reader) -> bool:

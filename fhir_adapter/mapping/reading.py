@@ -43,14 +43,15 @@ Said: TypeAlias = Event | SetAside | Unmapped
 class Reader:
     """The study's tables, as mappers use them.
 
-    `diseases` are those whose stage and sites count; `base_url` is the server of the records, empty for a folder. `sex`
-    and `birth` are those of the person whose records are read: reference ranges depend on them.
+    `diseases` are those whose stage and sites count; `evidence` are the kinds of record that count as proof that a drug
+    was given; `base_url` is the server of the records, empty for a folder.
     """
 
     terms: Terminology
     units: Units
     site_system: str
     diseases: frozenset[str] = frozenset()
+    evidence: frozenset[str] = frozenset({"administration"})
     zone: ZoneInfo | None = None
     base_url: str = ""
     medications: Mapping[str, Medication] = field(default_factory=dict)

@@ -55,6 +55,7 @@ class StudyFolder:
             units=self.units,
             site_system=self.site_system,
             diseases=self.study.roles.disease | self.study.roles.transformed_disease,
+            evidence=frozenset(self.study.parameters.exposure_evidence),
             zone=self.study.parameters.zone,
             base_url=base_url,
             medications=medications(shared),
@@ -178,9 +179,15 @@ def _check_words(
 def _agents(vocabulary: Vocabulary) -> dict[str, Agent]:
     system = vocabulary.system("agent")
     return {
-        code: Agent(code=code, display=display, targets=vocabulary.properties[system, code].get("target", ()))
+        code: _agent(code, display, vocabulary.properties[system, code])
         for code, display in vocabulary.displays[system].items()
     }
+
+
+def _agent(code: str, display: str, told: Mapping[str, tuple[str, ...]]) -> Agent:
+    return Agent(
+        code=code, display=display, targets=told.get("target", ()), continuous="true" in told.get("continuous", ())
+    )
 
 
 def _read_grading(path: Path, units: Units) -> tuple[GradeClause, ...]:

@@ -11,8 +11,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property, lru_cache
 
+from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept
 
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"), "-")
@@ -39,7 +41,7 @@ class Translation:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        found = ("matched-by-text",) if self.by == "text" else ()
+        found = {"text": ("matched-by-text",), "date": ("code-read-by-date",)}.get(self.by, ())
         return (*found, "code-and-text-disagree") if self.disagree else found
 
 
@@ -58,14 +60,30 @@ class Target:
     narrower: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code that changed its meaning stood for from `first` to `last`."""
+
+    code: str
+    first: date = date.min
+    last: date = date.max
+
+    def holds(self, on: PartialDate) -> bool:
+        return self.first <= on.earliest and on.latest <= self.last
+
+
 @dataclass(frozen=True)
 class ConceptMap:
-    """One translation table: `codes` by (canonical system, code), `phrases` by normalised text."""
+    """One translation table: `codes` by (canonical system, code), `phrases` by normalised text.
+
+    `meanings` are those of codes whose meaning depends on the day.
+    """
 
     name: str
     codes: Mapping[tuple[str, str], Target]
     phrases: Mapping[str, Target]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    meanings: Mapping[tuple[str, str], tuple[Meaning, ...]] = field(default_factory=dict)
 
     @cached_property
     def _finder(self) -> re.Pattern[str] | None:
@@ -100,6 +118,14 @@ class ConceptMap:
         coded_otherwise = by == "text" and bool(coded) and code not in {one.code for one in coded}
         return Translation(code, by=by, disagree=coded_otherwise or (bool(said) and code not in said))
 
+    def translate_on(self, concept: CodeableConcept, on: PartialDate | None) -> Translation:
+        """As `translate`; a code that changed its meaning, and that no name explains, is read as it was on that day."""
+        found = self.translate(concept)
+        if found.code is not None or found.ambiguous or on is None:
+            return found
+        said = {one.code for key in self._keys(concept) for one in self.meanings.get(key, ()) if one.holds(on)}
+        return Translation(said.pop(), by="date") if len(said) == 1 else found
+
     def every(self, concept: CodeableConcept | None) -> frozenset[str]:
         """All study codes a concept names, for answers that may list several (sites of disease)."""
         if concept is None:
@@ -125,8 +151,10 @@ class ConceptMap:
         return frozenset(self.phrases[hit.group()] for text in plain for hit in self._finder.finditer(text))
 
     def _by_code(self, concept: CodeableConcept) -> frozenset[Target]:
-        keys = ((self._canonical(coding.system), coding.code.strip()) for coding in concept.coding)
-        return frozenset(self.codes[key] for key in keys if key in self.codes)
+        return frozenset(self.codes[key] for key in self._keys(concept) if key in self.codes)
+
+    def _keys(self, concept: CodeableConcept) -> list[tuple[str, str]]:
+        return [(self._canonical(coding.system), coding.code.strip()) for coding in concept.coding]
 
     def _canonical(self, system: str) -> str:
         plain = system.strip().rstrip("/")

@@ -15,7 +15,7 @@ from fhir_adapter.cohort.finding import AnyFinding, Finding
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.judgement import Excluded, Judgement
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.cohort.subject import EVENT_FIELDS
+from fhir_adapter.cohort.subject import EVENT_FIELDS, in_order
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.publish.csv_table import Cell, Row, write_table
 
@@ -64,7 +64,9 @@ def cohort_tables(
     return {
         "subjects.csv": write_table(SUBJECTS, (_subject(one) for one in judgements)),
         "flow.csv": write_table(FLOW, (row.model_dump() for row in flow)),
-        "doses.csv": write_table(DOSES, (_dose(key, dose, study) for key, one in people for dose in one.doses)),
+        "doses.csv": write_table(
+            DOSES, (_dose(key, dose, study) for key, one in people for dose in in_order([*one.doses, *one.outranked]))
+        ),
         "responses.csv": write_table(
             RESPONSES,
             (

@@ -6,12 +6,14 @@ Parameters: docs/reference/parameters.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from fhir_adapter.cohort.events import Dose
 from fhir_adapter.cohort.finding import Exposure, Exposures, Finding, Index, Span, Step, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.evidence import last_dose_told, weakest
 from fhir_adapter.rules.index import bsab_doses, undated_bsab_doses, until, when
 from fhir_adapter.rules.readings import readings
 
@@ -50,7 +52,9 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         last_source=str(final.source),
         unsure_sources=rests_on(unsure),
         days_to_collection=_days_to_collection(certain, unsure, index.apheresis),
+        evidence=weakest([final, *unsure]),
         same_day_as_apheresis=last.exact and last == limit,
+        clipped=_is_clipped(final, limit),
         bridging=bool(bridging),
     )
     names = ", ".join(f"{study.display(one.agent)} ({'x'.join(one.targets)})" for one in by_agent)
@@ -66,17 +70,20 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
         step(f"the last dose up to the day of the collection was on {last.iso}", final),
         *(_dose_step(dose, study) for dose in unsure),
         *(step("a BsAb dose between collection and infusion is bridging, not washout", dose) for dose in bridging),
+        *_outranked_steps(subject, study),
     ]
+    if value.clipped:
+        steps.append(step("the record of the last dose ends after the collection, or not at all: cut off there", final))
     if value.same_day_as_apheresis:
         steps.append(step("the last dose falls on the day of the collection", final))
     return Finding(
         rule="exposure",
         verdict="met",
         value=value,
-        sentence=f"Had {names} up to {_name(index)}, last on {last.iso}.",
+        sentence=f"Had {names} up to {_name(index)}, last on {last_dose_told(value)}.",
         steps=tuple(steps),
         sources=rests_on([min(certain, key=when), final], unsure),
-        parameters=study.parameters.named("banked_cells"),
+        parameters=study.parameters.named("exposure_evidence", "banked_cells"),
     )
 
 
@@ -94,11 +101,18 @@ def _limit(subject: Subject, study: Study, index: Index) -> PartialDate:
 
 
 def _end(dose: Dose, limit: PartialDate) -> PartialDate:
-    """The last day of a dose; a running or planned infusion is cut off at the collection."""
-    if dose.ongoing:
+    """The last day of a dose; a running or planned infusion is cut off at the collection.
+
+    What is only reported or ordered, and has no end, says no more than that the last dose lies before the collection.
+    """
+    if dose.ongoing and dose.evidence == "administration":
         return PartialDate(limit.earliest, limit.latest)
-    end = until(dose)
+    end = PartialDate(when(dose).earliest, limit.latest) if dose.ongoing else until(dose)
     return PartialDate(min(end.earliest, limit.latest), min(end.latest, limit.latest))
+
+
+def _is_clipped(dose: Dose, limit: PartialDate) -> bool:
+    return dose.ongoing or limit.surely_before(until(dose))
 
 
 def _last(certain: Sequence[Dose], unsure: Sequence[Dose], limit: PartialDate) -> PartialDate:
@@ -137,11 +151,33 @@ def _by_agent(doses: Sequence[Dose], study: Study, limit: PartialDate) -> tuple[
                 targets=study.targets(agent),
                 first=min(when(dose) for dose in own),
                 last=max(_end(dose, limit) for dose in own),
-                doses=len({when(dose) for dose in own}),
+                doses=_count(own, continuous=study.is_continuous(agent)),
                 ongoing=any(dose.ongoing for dose in own),
             )
         )
     return tuple(sorted(found, key=lambda one: (one.last, one.agent)))
+
+
+def _count(doses: Sequence[Dose], *, continuous: bool) -> int:
+    """Records of one day are one dose, and so is a bag that is hung while the one before is still running.
+
+    The next bag of a continuous infusion may be recorded on the next day.
+    """
+    count, reached = 0, date.min
+    for dose in sorted(doses, key=when):
+        goes_on = count > 0 and (when(dose).earliest - reached).days <= (1 if continuous else 0)
+        count += not goes_on
+        end = until(dose).earliest
+        reached = max(reached, end) if goes_on else end
+    return count
+
+
+def _outranked_steps(subject: Subject, study: Study) -> list[Step]:
+    return [
+        step(f"a {dose.evidence} of {study.display(dose.agent)} does not count beside stronger evidence", dose)
+        for dose in subject.outranked
+        if dose.agent in study.roles.bsab
+    ]
 
 
 def _dose_step(dose: Dose, study: Study) -> Step:

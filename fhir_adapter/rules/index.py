@@ -228,7 +228,8 @@ def _therapies(subject: Subject, study: Study, chosen: list[Infusion]) -> list[t
     kinds = study.parameters.new_therapy_includes
     found: list[tuple[PartialDate, str, Event]] = []
     if "drug" in kinds:
-        found += [(one.on, one.agent, one) for one in subject.doses if one.agent in study.roles.new_therapy and one.on]
+        systemic = [one for one in subject.doses if one.route != "intrathecal"]
+        found += [(one.on, one.agent, one) for one in systemic if one.agent in study.roles.new_therapy and one.on]
     if "car_t" in kinds:
         found += [(one.on, one.product, one) for one in subject.infusions if one not in chosen and one.on]
     found += [(one.on, one.kind, one) for one in subject.therapies if one.kind in kinds and one.on]

@@ -6,6 +6,7 @@ from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.judgement import Excluded, Exit, Judgement
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
+from fhir_adapter.rules.appraisal import appraise
 from fhir_adapter.rules.baseline import age, bulk, sites
 from fhir_adapter.rules.eligibility import (
     assessable,
@@ -15,6 +16,7 @@ from fhir_adapter.rules.eligibility import (
     leaves_before_failure,
     leaves_before_index,
 )
+from fhir_adapter.rules.evidence import weigh
 from fhir_adapter.rules.exposure import exposure
 from fhir_adapter.rules.failure import failure
 from fhir_adapter.rules.index import index
@@ -28,7 +30,7 @@ from fhir_adapter.rules.washout import washout
 def judge(person: Subject, study: Study) -> Judgement | Excluded:
     """Judge a person as known at the study's data cut: a full Judgement, or the step at which the person left."""
     cut = study.parameters.data_cut
-    subject = person.as_of(cut) if cut else person
+    subject = appraise(weigh(person.as_of(cut) if cut else person, study), study)
     found: list[AnyFinding] = [diagnosis(subject, study)]
     left = leaves_before_index(subject, study, found[0])
     if left:

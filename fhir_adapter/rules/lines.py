@@ -1,13 +1,14 @@
 """How many lines of therapy came before the index apheresis?
 
 A line is a planned regimen until it is changed. A new line starts with a new drug after the regimen's first weeks, or
-after a treatment-free gap. Pretreatment for a BsAb, conditioning, lymphodepletion, transplantation and radiotherapy
-are no lines of their own. Parameters: docs/reference/parameters.md.
+after a treatment-free gap. Earlier CAR-T cells and an allogeneic transplantation are lines.
+Pretreatment for a BsAb, conditioning, lymphodepletion, drugs given intrathecally,
+transplantation and radiotherapy are no lines of their own. Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -144,14 +145,23 @@ def _candidates(subject: Subject, study: Study, index: Index) -> list[Given]:
     found = [
         Given(dose.agent, when(dose), until(dose), dose, dose.given == "yes")
         for dose in subject.doses
-        if dose.agent in study.roles.line_therapy and dose.on and dose.on.perhaps_on_or_before(limit)
+        if dose.agent in study.roles.line_therapy
+        and dose.route != "intrathecal"
+        and dose.on
+        and dose.on.perhaps_on_or_before(limit)
     ]
     found += [
-        Given(one.product, one.on, one.on, one)
-        for one in subject.infusions
-        if one.on and one.on.surely_before(index.infusion) and one.on.surely_on_or_before(limit)
+        Given(kind, one.on, one.on, one)
+        for kind, one in _cells(subject)
+        if one.on and one.on.surely_before(index.infusion) and one.on.perhaps_on_or_before(limit)
     ]
     return sorted(found, key=lambda one: (one.on, one.agent, str(one.event.source)))
+
+
+def _cells(subject: Subject) -> Iterator[tuple[str, Event]]:
+    """What is a line without being a drug: CAR-T cells, and cells of another person."""
+    yield from ((one.product, one) for one in subject.infusions)
+    yield from ((one.kind, one) for one in subject.therapies if one.kind == "allogeneic-hct")
 
 
 def _limit(index: Index, study: Study) -> PartialDate:

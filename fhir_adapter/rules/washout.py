@@ -8,6 +8,7 @@ from __future__ import annotations
 from fhir_adapter.cohort.finding import Exposures, Finding, Index, Span, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.evidence import last_dose_told
 
 
 def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -> Finding[Span]:
@@ -40,14 +41,15 @@ def washout(index: Finding[Index], exposure: Finding[Exposures], study: Study) -
     shortest, longest = last.days_until(end)
     joint = exposure.value.days_to_collection if anchor == "apheresis" else None
     span = joint or Span(shortest=max(0, shortest), longest=longest)
+    told = last_dose_told(exposure.value)
     length = f"{span.days} days" if span.days is not None else f"{span.shortest} to {span.longest} days"
     return Finding(
         rule="washout",
         verdict="met" if span.days is not None else "undetermined",
         value=span,
-        sentence=f"From the last dose ({last.iso}) to {_end_name(study)} ({end.iso}) are {length}.",
+        sentence=f"From the last dose ({told}) to {_end_name(study)} ({end.iso}) are {length}.",
         steps=(
-            step(f"last BsAb dose on {last.iso}", value=last.iso, source=last_source),
+            step(f"last BsAb dose on {told}", value=last.iso, source=last_source),
             step(f"{_end_name(study)} on {end.iso}", value=end.iso, parameter="washout_to", source=end_source),
             step("difference of calendar days", value=length, unit="d"),
         ),

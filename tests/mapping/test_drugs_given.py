@@ -165,10 +165,27 @@ def test_the_code_that_once_meant_another_drug_in_germany_is_decided_by_the_name
     named = dose(given(concept((GERMAN_ATC, "L01FX24", "Mosunetuzumab"))))
     assert (named.agent, named.flags) == ("mosunetuzumab", ("matched-by-text",))
     assert dose(given(concept((GERMAN_ATC, "L01FX24", "Teclistamab")))).agent == "teclistamab"
-    bare = read(given(concept((GERMAN_ATC, "L01FX24"))))
-    nothing_but("medication-not-in-study", bare)
-    assert [(one.system, one.code) for one in bare.unmapped] == [(GERMAN_ATC, "L01FX24")]
     assert dose(given(concept((ATC, "L01FX24")))).agent == "teclistamab"
+
+
+@pytest.mark.parametrize(
+    ("on", "agent"),
+    [
+        ("2023-12-31", "mosunetuzumab"),
+        ("2023", "mosunetuzumab"),
+        ("2024-01-01", "teclistamab"),
+        ("2024-02", "teclistamab"),
+    ],
+)
+def test_without_a_name_the_day_decides_what_that_code_meant(on: str, agent: str) -> None:
+    found = dose(given(concept((GERMAN_ATC, "L01FX24")), effectiveDateTime=on))
+    assert (found.agent, found.flags) == (agent, ("code-read-by-date",))
+
+
+def test_without_a_name_and_a_day_that_code_stays_unknown() -> None:
+    found = read(given(concept((GERMAN_ATC, "L01FX24")), effectivePeriod={"end": "2024-03-04"}))
+    nothing_but("medication-not-in-study", found)
+    assert [(one.system, one.code) for one in found.unmapped] == [(GERMAN_ATC, "L01FX24")]
 
 
 # --- whether it was given
@@ -187,6 +204,7 @@ AMOUNTS: list[tuple[Json, str]] = [
     ({"effectivePeriod": {"start": "2024-03-04T08:00:00Z", "end": "2024-03-04T09:10:00Z"}}, "yes"),
     ({}, "perhaps"),
     ({"dosage": {"text": "as ordered"}}, "perhaps"),
+    ({"dosage": {"dose": {"unit": "mg"}}}, "perhaps"),
     ({"effectivePeriod": {"start": "2024-03-04T08:00:00Z"}}, "perhaps"),
 ]
 
@@ -197,6 +215,20 @@ def test_an_interrupted_dose_was_given_when_it_says_how_much(status: str, elemen
     subject = seen(given({"text": "glofitamab"}, status=status, **elements))
     assert [one.given for one in subject.doses] == [whether]
     assert len(subject.contacts) == (whether == "yes")
+
+
+def test_an_interrupted_dose_of_nothing_is_none() -> None:
+    nothing = {"dosage": {"dose": {"value": 0, "unit": "mg"}}}
+    nothing_but("nothing-given", read(given({"text": "glofitamab"}, status="stopped", **nothing)))
+    assert dose(given({"text": "glofitamab"}, **nothing)).given == "perhaps"  # completed, and nothing given
+
+
+@pytest.mark.parametrize(
+    "route", [concept(("http://snomed.info/sct", "72607000")), {"text": "intrathecal"}, {"text": "鞘内注射"}]
+)
+def test_a_drug_given_into_the_cerebrospinal_fluid_says_so(route: Json) -> None:
+    assert dose(given({"text": "methotrexate 12 mg"}, dosage={"route": route})).route == "intrathecal"
+    assert dose(given({"text": "methotrexate"}, dosage={"route": {"text": "IV"}})).route == ""
 
 
 def test_a_running_infusion_without_end_goes_on() -> None:

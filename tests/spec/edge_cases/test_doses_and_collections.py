@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from mapping.hospital import ATC, CPT, GERMAN_ATC, ICD10PCS, RXNORM, Json, concept
@@ -94,6 +94,107 @@ def test_edge_03_a_dose_running_at_the_data_cut_counts() -> None:
     assert doses(member(chart(glofitamab("2024-01-15"), running))) == {"glofitamab": 2}
 
 
+EVERY_EVIDENCE = "administration, statement, dispense, request"
+
+
+def ordered(on: str, **elements: object) -> Json:
+    order = {"status": "completed", "intent": "order", "authoredOn": on, "medicationCodeableConcept": GLOFITAMAB}
+    return resource("MedicationRequest", f"order {on}", **{**order, **elements})
+
+
+def dispensed(on: str, **elements: object) -> Json:
+    handed = {"status": "completed", "whenHandedOver": on, "medicationCodeableConcept": GLOFITAMAB}
+    return resource("MedicationDispense", f"dispense {on}", **{**handed, **elements})
+
+
+def stated(**elements: object) -> Json:
+    said = {"status": "completed", "medicationCodeableConcept": GLOFITAMAB}
+    return resource("MedicationStatement", "statement", **{**said, **elements})
+
+
+@pytest.mark.parametrize("weak", [ordered("2024-01-22"), dispensed("2024-01-22"), stated(effectiveDateTime="2024-01")])
+def test_edge_04_orders_alone_are_no_doses_unless_the_study_says_so(weak: Json) -> None:
+    """Orders, dispenses and statements are no doses unless the study accepts them; they are set aside and counted."""
+    assert left(chart(weak)) == "no_bsab"
+    assert [(one.reason, one.type) for one in mapped(chart(weak)).set_aside] == [
+        ("evidence-not-accepted", weak["resourceType"])
+    ]
+
+
+def test_edge_04_a_washout_from_an_order_says_so() -> None:
+    """Where the study accepts orders, a washout that rests on one is labelled as from an order."""
+    one = member(chart(ordered("2024-01-22")), exposure_evidence=EVERY_EVIDENCE)
+    assert washout(one) == 42
+    assert exposed(one).evidence == "request"
+    assert "from order" in one.washout.sentence
+    assert "from order" not in member(chart(glofitamab("2024-01-22"))).washout.sentence
+
+
+STRONGER = [
+    (glofitamab("2024-01-22"), "administration", 42),
+    (stated(effectivePeriod={"start": "2024-01-08", "end": "2024-01-29"}), "statement", 35),
+    (dispensed("2024-02-01"), "dispense", 32),
+]
+
+
+@pytest.mark.parametrize(("stronger", "evidence", "days"), STRONGER)
+def test_edge_04_weaker_evidence_gives_way_to_stronger(stronger: Json, evidence: str, days: int) -> None:
+    """Administration outranks statement, statement dispense, dispense request; what is outranked is shown, and its
+    later day does not shorten the washout.
+    """
+    records = chart(stronger, ordered("2024-02-19"))
+    for order in (records, records[::-1]):
+        one = member(order, exposure_evidence=EVERY_EVIDENCE)
+        assert (washout(one), exposed(one).evidence) == (days, evidence)
+        assert says(one.exposure, "does not count beside stronger evidence")
+        assert [dose.evidence for dose in one.subject.outranked] == ["request"]
+
+
+def test_edge_04_a_report_of_an_earlier_course_stays() -> None:
+    """A statement about a course long before the first administration is not outranked by it: it is another course."""
+    before = stated(effectivePeriod={"start": "2022-01-10", "end": "2022-03-21"})
+    one = member(chart(before, glofitamab("2024-01-22")), exposure_evidence=EVERY_EVIDENCE)
+    assert exposed(one).exposures[0].first.iso == "2022-01-10"
+    assert (washout(one), exposed(one).evidence) == (42, "administration")
+
+
+@pytest.mark.parametrize(
+    "no_order",
+    [
+        {"status": "cancelled"},
+        {"status": "draft"},
+        {"status": "entered-in-error"},
+        {"intent": "plan"},
+        {"intent": "proposal"},
+        {"doNotPerform": True},
+    ],
+)
+def test_edge_04_what_was_never_ordered_is_no_evidence(no_order: Json) -> None:
+    """A draft, a plan, a cancelled order or the order not to give it is no evidence, whatever the study accepts."""
+    assert left(chart(ordered("2024-01-22", **no_order)), exposure_evidence=EVERY_EVIDENCE) == "no_bsab"
+
+
+def test_edge_04_a_statement_without_an_end_bounds_the_last_dose() -> None:
+    """Reported since a day and still active: the last dose lies between that day and the collection."""
+    active = stated(status="active", effectivePeriod={"start": "2024-01-22"})
+    assert washout(member(chart(active), exposure_evidence=EVERY_EVIDENCE)) == (0, 42)
+
+
+@pytest.mark.parametrize("status", ["not-taken", "intended", "entered-in-error", "unknown"])
+def test_edge_04_a_statement_that_it_was_not_taken_is_no_evidence(status: str) -> None:
+    """Not taken, intended or unknown: no dose."""
+    told = stated(status=status, effectiveDateTime="2024-01-22")
+    assert left(chart(told), exposure_evidence=EVERY_EVIDENCE) == "no_bsab"
+
+
+def test_edge_04_the_days_an_order_names_are_its_doses() -> None:
+    """An order with days for each dose: those count, not the day it was written, nor how long it was to run."""
+    timing = {"event": ["2024-01-15", "2024-01-22"], "repeat": {"boundsPeriod": {"end": "2024-12-31"}}}
+    one = member(chart(ordered("2024-01-10", dosageInstruction=[{"timing": timing}])), exposure_evidence=EVERY_EVIDENCE)
+    assert doses(one) == {"glofitamab": 2}
+    assert washout(one) == 42
+
+
 def test_edge_05_obinutuzumab_before_glofitamab_is_no_dose_and_no_line() -> None:
     """Obinutuzumab a week before glofitamab prepares for it: it is not the bispecific antibody, does not shorten the
     washout and adds no line.
@@ -144,11 +245,28 @@ def test_edge_07_a_continuous_infusion_running_at_the_collection_has_a_washout_o
     assert exposed(one).same_day_as_apheresis
 
 
+def test_edge_07_a_new_bag_of_a_continuous_infusion_is_no_new_dose() -> None:
+    """Blinatumomab runs for 28 days: its bags, with or without their length, are one dose; the next cycle is one."""
+    hung = [f"2024-01-{day:02}T10:00:00+08:00" for day in range(1, 30)]
+    periods = [{"start": one, "end": other} for one, other in pairwise(hung)]
+    by_period = [given(BLINATUMOMAB, effectivePeriod=period) for period in periods]
+    by_moment = [given(BLINATUMOMAB, one) for one in hung]
+    cycle_2 = given(BLINATUMOMAB, effectivePeriod={"start": "2024-02-12", "end": "2024-02-26"})
+    for bags in (by_period, by_moment):
+        assert doses(member(chart(*bags))) == {"blinatumomab": 1}
+        one = member(chart(*bags, cycle_2))
+        assert doses(one) == {"blinatumomab": 2}
+        assert washout(one) == 7
+
+
 def test_edge_08_a_planned_end_after_the_collection_is_clipped() -> None:
     """An end after the collection is a plan: the exposure is cut off at the collection."""
     one = member(chart(given(BLINATUMOMAB, effectivePeriod={"start": "2024-02-20", "end": "2024-03-19"})))
     assert exposed(one).last_dose.iso == "2024-03-04"
     assert washout(one) == 0
+    assert exposed(one).clipped
+    assert says(one.exposure, "cut off there")
+    assert not exposed(member(chart(glofitamab("2024-01-22")))).clipped
 
 
 MEDICATION: Json = {"resourceType": "Medication", "id": "m1", "meta": {"versionId": "1"}, "code": GLOFITAMAB}
@@ -231,6 +349,18 @@ def test_edge_12_the_atc_code_that_changed_its_meaning_is_decided_by_the_name() 
     named = given(concept((GERMAN_ATC, "L01FX24", "Mosunetuzumab")), "2024-01-22")
     assert doses(member(chart(named))) == {"mosunetuzumab": 1}
     assert left(chart(given(concept((GERMAN_ATC, "L01FX24", "Teclistamab")), "2024-01-22"))) == "no_bsab"
+
+
+def test_edge_12_without_a_name_the_day_decides_in_the_german_system() -> None:
+    """Without a name, the German code of a day up to the end of 2023 is mosunetuzumab, of a later one teclistamab,
+    and the dose is flagged; in the system of the WHO it is always teclistamab.
+    """
+    bare = concept((GERMAN_ATC, "L01FX24"))
+    one = member(chart(given(bare, "2023-12-04")))
+    assert doses(one) == {"mosunetuzumab": 1}
+    assert one.subject.doses[0].flags == ("code-read-by-date",)
+    assert left(chart(given(bare, "2024-01-22"))) == "no_bsab"
+    assert left(chart(given(concept((ATC, "L01FX24")), "2023-12-04"))) == "no_bsab"
 
 
 def test_edge_13_a_bispecific_antibody_after_car_t_is_not_a_prior_one() -> None:
@@ -332,6 +462,17 @@ def test_edge_19_a_date_without_time_is_never_moved() -> None:
     dated = member(chart(glofitamab("2024-01-22"), collected("2024-03-03"), without=["collection"]))
     moment = member(chart(glofitamab("2024-01-22"), collected("2024-03-03T16:30:00Z"), without=["collection"]))
     assert (washout(dated), washout(moment)) == (41, 42)
+
+
+def test_edge_intrathecal_prophylaxis_is_no_line_and_no_new_therapy() -> None:
+    """Methotrexate or cytarabine into the cerebrospinal fluid is prophylaxis: no line, no bridging, no new therapy."""
+    into_csf = {"dosage": {"route": {"text": "Intrathecal"}, "dose": {"value": 12, "unit": "mg"}}}
+    prophylaxis = [given("methotrexate", on, **into_csf) for on in ("2023-05-01", "2024-03-11", "2024-05-06")]
+    one = member(chart(glofitamab("2024-01-22"), *prophylaxis))
+    assert lines(one) == [("glofitamab",)]
+    assert anchors(one).next_therapy is None
+    systemic = member(chart(glofitamab("2024-01-22"), given("methotrexate", "2023-05-01")))
+    assert lines(systemic) == [("methotrexate",), ("glofitamab",)]
 
 
 def test_edge_several_bispecific_antibodies_are_told_apart_and_the_last_counts() -> None:

@@ -23,6 +23,7 @@ from fhir_adapter.cohort.events import (
     Source,
     Staging,
     Therapy,
+    Transfusion,
 )
 from fhir_adapter.cohort.subject import Subject, in_order
 from fhir_adapter.fhir import r4
@@ -31,6 +32,9 @@ from fhir_adapter.mapping.adverse_event import map_adverse_event
 from fhir_adapter.mapping.condition import map_condition
 from fhir_adapter.mapping.encounter import map_encounter
 from fhir_adapter.mapping.medication_administration import map_administration
+from fhir_adapter.mapping.medication_dispense import map_dispense
+from fhir_adapter.mapping.medication_request import map_request
+from fhir_adapter.mapping.medication_statement import map_statement
 from fhir_adapter.mapping.observation import map_observation
 from fhir_adapter.mapping.patient import map_patient, sex_of
 from fhir_adapter.mapping.procedure import map_procedure
@@ -89,6 +93,12 @@ def map_resource(resource: r4.Resource, record: Record, reader: Reader, car_t: f
             yield from map_patient(resource, record, reader)
         case r4.MedicationAdministration():
             yield from map_administration(resource, record, reader, car_t)
+        case r4.MedicationStatement():
+            yield from map_statement(resource, record, reader, car_t)
+        case r4.MedicationDispense():
+            yield from map_dispense(resource, record, reader, car_t)
+        case r4.MedicationRequest():
+            yield from map_request(resource, record, reader, car_t)
         case r4.Observation():
             yield from map_observation(resource, record, reader)
         case r4.AdverseEvent():
@@ -100,7 +110,7 @@ def map_resource(resource: r4.Resource, record: Record, reader: Reader, car_t: f
         case r4.Encounter():
             yield from map_encounter(resource, record, reader)
         case r4.Medication():
-            # Read when an administration points to it.
+            # Read when something points to it.
             return
 
 
@@ -118,6 +128,7 @@ def _subject(
         collections=_of(Collection, events),
         infusions=_of(Infusion, events),
         therapies=_of(Therapy, events),
+        transfusions=_of(Transfusion, events),
         stagings=_of(Staging, events),
         performances=_of(Performance, events),
         lesions=_of(Lesion, events),

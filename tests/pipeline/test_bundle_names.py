@@ -22,7 +22,7 @@ def renamed(value: Any, names: dict[str, str]) -> Any:
 def test_patients_and_medicines_are_found_by_the_names_they_have_in_their_bundle(
     with_ids: bool, tmp_path: Path
 ) -> None:
-    found = resources(bundles("SYN-03", "shared"))
+    found = resources(bundles("SYN-07", "shared"))
     folder = tmp_path / "plain"
     folder.mkdir()
     (folder / "all.json").write_text(json.dumps(bundle(found, {})))

@@ -16,6 +16,9 @@ NAMES_MEDICINES = frozenset(
 _CODE = {  # the best first
     "Condition": ("code",),
     "MedicationAdministration": ("code",),
+    "MedicationStatement": ("code",),
+    "MedicationDispense": ("code",),
+    "MedicationRequest": ("code",),
     "Medication": ("code",),
     "Procedure": ("code",),
     "Observation": ("combo-code", "code"),
@@ -24,6 +27,9 @@ _CODE = {  # the best first
 _DATE = {
     "Condition": "recorded-date",
     "MedicationAdministration": "effective-time",
+    "MedicationStatement": "effective",
+    "MedicationDispense": "whenhandedover",
+    "MedicationRequest": "authoredon",
     "Procedure": "date",
     "Observation": "date",
     "AdverseEvent": "date",

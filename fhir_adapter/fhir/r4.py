@@ -309,6 +309,12 @@ WEAKER_EVIDENCE = {
 }
 """Evidence that a drug was given which only some studies accept, the strongest first, and the type that holds it."""
 
+
+def is_read(type: str) -> bool:
+    """Is there a study that reads this type?"""
+    return type in READ_TYPES or type in WEAKER_EVIDENCE.values()
+
+
 _decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
 
 

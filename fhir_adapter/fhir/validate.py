@@ -112,7 +112,7 @@ def _validate(type: str, model: type[BaseModel], resource: dict[str, Json], insp
 
 def _look_through_lens(record: Record, inspection: Inspection) -> None:
     """What passes the gate must be readable by the mappers."""
-    if record.type not in r4.READ_TYPES:
+    if not r4.is_read(record.type):
         return
     try:
         r4.decode(record.body)
@@ -125,7 +125,7 @@ def _is_readable(record: Record) -> bool:
     try:
         r4.decode(record.body)
     except Unreadable:
-        return record.type not in r4.READ_TYPES
+        return not r4.is_read(record.type)
     return True
 
 

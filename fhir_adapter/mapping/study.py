@@ -72,6 +72,13 @@ def find_study(name: str | Path) -> Path:
     raise StudyError(f"there is no study at `{name}`: no study.toml there", nearest(path.name, known))
 
 
+def read_parameters(name: str | Path, overrides: Mapping[str, str] | None = None) -> Parameters:
+    """The parameters of a study alone, for those who need not read its tables."""
+    path = find_study(name) / "study.toml"
+    *_, flat = _split(path, read_toml(path))
+    return _parameters(path, flat, overrides or {})
+
+
 def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> StudyFolder:
     """Read and check everything the study consists of; `overrides` are parameters that win over the file."""
     folder = find_study(name)

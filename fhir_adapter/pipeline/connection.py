@@ -13,7 +13,7 @@ from fhir_adapter.ehr.tls import ClientCertificate
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.url_policy import normalise_base
 from fhir_adapter.errors import UsageError
-from fhir_adapter.fhir.r4 import READ_TYPES
+from fhir_adapter.pipeline.types_read import types_read
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 
@@ -66,9 +66,9 @@ def _origin(url: str) -> str:
 
 
 def _reading(settings: Settings) -> Wanted:
-    """Reading what studies read, and where it says whom to ask for."""
+    """Reading what the study reads, and where it says whom to ask for."""
     asked = (("Group", settings.group), ("List", settings.list))
-    return Wanted((*READ_TYPES, *(type for type, id in asked if id)))
+    return Wanted((*types_read(settings), *(type for type, id in asked if id)))
 
 
 def _certificate(section: str, ours: AuthSettings) -> ClientCertificate | None:

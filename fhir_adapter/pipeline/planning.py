@@ -16,9 +16,9 @@ from fhir_adapter.ehr.probe.trial import first_patient, question_for
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.vendors import Vendor, recognise
 from fhir_adapter.errors import UsageError
-from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.mapping.codes_read import codes_read
 from fhir_adapter.mapping.study import read_study
+from fhir_adapter.pipeline.types_read import types_read
 from fhir_adapter.settings import Settings
 
 _TOO_WIDE = frozenset({400, 422})
@@ -46,7 +46,8 @@ def plan_fetch(transport: Transport, settings: Settings, started_at: str) -> Fet
 
     Raises `UsageError` for settings that this server cannot serve, and what the transport raises.
     """
-    _check_types(settings)
+    types = types_read(settings)
+    _check_types(settings, types)
     capability = fetch_capability(transport)
     vendor = recognise(capability, transport.base_url, settings.vendor)
     level, note = _export_level(settings, capability, vendor)
@@ -55,7 +56,7 @@ def plan_fetch(transport: Transport, settings: Settings, started_at: str) -> Fet
 
     def planned(vendor: Vendor) -> tuple[StreamPlan, ...]:
         denied = transport.denied_types
-        return tuple(plan(capability, READ_TYPES, population.people, vendor=vendor, wishes=wishes, denied=denied))
+        return tuple(plan(capability, types, population.people, vendor=vendor, wishes=wishes, denied=denied))
 
     streams = planned(vendor)
     believed = _believed(transport, vendor, streams, population)
@@ -72,13 +73,13 @@ def _without_patients(capability: Capability) -> str:
     return "without patients there is nothing to build"
 
 
-def _check_types(settings: Settings) -> None:
-    """A type that no study reads would be ignored in silence."""
+def _check_types(settings: Settings, types: Sequence[str]) -> None:
+    """A type that the study does not read would be ignored in silence."""
     for key in ("by_code", "in_full"):
         for type in getattr(settings, key):
-            if type not in READ_TYPES:
+            if type not in types:
                 message = f"the setting `{key}` names `{type}`, which is not read"
-                raise UsageError(message, f"types: {', '.join(READ_TYPES)}")
+                raise UsageError(message, f"types: {', '.join(types)}")
 
 
 def _export_level(settings: Settings, capability: Capability, vendor: Vendor) -> tuple[Level, str]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fhir_adapter.ehr.folder import FolderFile, read_pages
-from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.fhir.resource_types import R4_TYPES
 from fhir_adapter.pipeline.fetching.landing import Fetched, Landing
+from fhir_adapter.pipeline.types_read import types_read
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -19,11 +19,12 @@ def land_folder(
     files: Sequence[FolderFile], settings: Settings, store: Store, started_at: str, say: Progress
 ) -> Fetched:
     """Bring the store up to date. What is not in any file any more is gone."""
-    landing = Landing(store, store.begin_run(started_at), say)
+    types = types_read(settings)
+    landing = Landing(store, store.begin_run(started_at), say, types)
     for file in files:
         landing.land(_stream_name(file), read_pages(file), settings.unreadable_lines)
     if landing.is_whole:
-        for type in sorted(READ_TYPES):
+        for type in sorted(types):
             store.sweep(landing.run, type)
     return landing.finish()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -93,11 +93,14 @@ class _Account:
 
 
 class Landing:
-    """Lands the pages of many streams in one run of the store. Everything is called from one thread."""
+    """Lands the pages of many streams in one run of the store. Everything is called from one thread.
 
-    def __init__(self, store: Store, run: int, say: Progress) -> None:
+    What is of no type among `types` is counted and passed over.
+    """
+
+    def __init__(self, store: Store, run: int, say: Progress, types: Sequence[str] = READ_TYPES) -> None:
         self.run = run
-        self._store, self._say = store, say
+        self._store, self._say, self._types = store, say, frozenset(types)
         self._accounts: dict[str, _Account] = {}
 
     def land(self, stream: str, pages: Iterable[Page], unreadable_lines: int | None = None) -> None:
@@ -119,13 +122,13 @@ class Landing:
     def take(self, stream: str, part: Hashable, page: Page) -> None:
         """Land one page of a part of a stream."""
         account = self._account(stream)
-        records = [record for record in page.records if record.type in READ_TYPES]
+        records = [record for record in page.records if record.type in self._types]
         accepted, refused = self._through_the_gate(stream, records)
         # A file may be named after a patient; the stream is not.
         quarantined = [*(msgspec.structs.replace(one, stream=stream) for one in page.quarantined), *refused]
         self._store.land(self.run, stream, accepted, quarantined, deleted=page.deleted, cursor=page.cursor)
         remember_urns(self._store, page.aliases)
-        account.passed_over.update(_name_of(record.type) for record in page.records if record.type not in READ_TYPES)
+        account.passed_over.update(_name_of(record.type) for record in page.records if record.type not in self._types)
         account.announced[part] = page.announced
         account.received += page.received
         account.unreadable += sum(not one.type for one in page.quarantined)

@@ -55,7 +55,8 @@ def land_server(
     there.
     """
     remember_aliases(store, settings.base_url_aliases)
-    landing = Landing(store, store.begin_run(started_at), say)
+    types = [stream.type for stream in source.plan.streams]
+    landing = Landing(store, store.begin_run(started_at), say, types)
     try:
         return _ServerFetch(source, settings, manner, store, landing, say).everything()
     except FhirAdapterError as problem:

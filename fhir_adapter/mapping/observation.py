@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import cast
 
-from fhir_adapter.cohort.events import Assessment, Contact, DiseaseSite, Lesion, Performance, ResponseCategory, Staging
-from fhir_adapter.fhir.r4 import Observation, Quantity
+from fhir_adapter.cohort.events import Assessment, Contact, DiseaseSite, Performance, ResponseCategory, Staging
+from fhir_adapter.fhir.r4 import Observation
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.condition import is_extranodal
 from fhir_adapter.mapping.graded_event import map_graded_event
 from fhir_adapter.mapping.laboratory import map_lab
+from fhir_adapter.mapping.lesion import map_lesion
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 from fhir_adapter.mapping.result import Mapper, Place, Result, concept_of, has_value, whole_number
-from fhir_adapter.mapping.terminology import normalise
 
 NO_SITE = "none"
 _LOOKS_ALIKE = "other"  # measurements whose names resemble ours and that the study's tables know not to be ours
 _NOT_A_RESULT = {"entered-in-error", "cancelled", "registered", "unknown"}
 _PRELIMINARY = "preliminary"
-_SIZE = re.compile(r"(\d+(?:\.\d+)?(?:\s*[x*]\s*\d+(?:\.\d+)?){0,2})\s*(mm|cm)")
 
 
 def map_observation(resource: Observation, record: Record, reader: Reader) -> Iterator[Said]:
@@ -78,28 +75,6 @@ def _stage(_: str, result: Result, __: Observation, place: Place) -> Iterator[Sa
         yield place.aside("stage-not-read")
 
 
-def _lesion(name: str, result: Result, _: Observation, place: Place) -> Iterator[Said]:
-    """The longest single dimension; "75 x 62 mm" as text is read too."""
-    sizes = [result.valueQuantity] if result.valueQuantity else _written_sizes(result.valueString)
-    exact = [one for one in sizes if one.value is not None and not one.comparator]
-    if not exact:
-        yield place.aside("lesion-without-exact-size")
-        return
-    lengths = [place.reader.units.convert(name, one.value, one) for one in exact if one.value is not None]
-    known = [length for length in lengths if length is not None]
-    if len(known) < len(exact) or not all(place.reader.units.plausible(name, length) for length in known):
-        yield place.aside("unit-not-known" if len(known) < len(exact) else "value-not-plausible")
-    else:
-        yield Lesion(on=place.on, source=place.source, flags=place.flags, longest_mm=max(known))
-
-
-def _written_sizes(text: str) -> list[Quantity]:
-    found = _SIZE.fullmatch(normalise(text))
-    if not found:
-        return []
-    return [Quantity(value=Decimal(part), unit=found[2]) for part in re.split(r"\s*[x*]\s*", found[1])]
-
-
 def _site(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
     concept = concept_of(result) or resource.bodySite
     named = place.reader.terms["body-site"].every(concept)
@@ -135,7 +110,7 @@ def _response(_: str, result: Result, __: Observation, place: Place) -> Iterator
 _MAPPERS: dict[str, Mapper] = {
     "ecog": _performance,
     "stage": _stage,
-    "lesion-diameter": _lesion,
+    "lesion-diameter": map_lesion,
     "extranodal-site": _site,
     "response": _response,
     "crs-grade": map_graded_event,

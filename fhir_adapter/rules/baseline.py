@@ -121,48 +121,50 @@ def bulk(subject: Subject, study: Study, index: Index) -> Finding[Bulk]:
     inside, perhaps = in_window(subject.lesions, reference_day(index, study), parameters.imaging_window_days)
     seen = sorted([*inside, *perhaps], key=when)
     longest = _longest(seen, study, index)
+    sizes = [one for ends in longest if ends for one in ends]
     told = parameters.named("bulky_mm", "bulky_inclusive", "imaging_window_days", "imaging_gap_days")
-    answers = {_is_bulky(one, study) if one is not None else None for one in longest}
-    if not seen or len(answers) != 1 or None in answers:
+    answers = {_is_bulky(one, study) for one in sizes}
+    if len(answers) != 1 or None in longest:
         return Finding(
             rule="bulky",
             verdict="undetermined",
-            sentence="Bulk is not settled by the dates of the measurements."
+            sentence="Bulk is not settled by the dates and sizes of the lesions."
             if seen
             else "No lesion was measured at baseline.",
             steps=tuple(_lesion_step(one) for one in seen),
             sources=rests_on(seen),
             parameters=told,
         )
-    size = max(one for one in longest if one is not None)
-    is_bulky = _is_bulky(size, study)
+    size, exact = max(sizes), len(set(sizes)) == 1
+    is_bulky = answers.pop()
+    told_size = str(size) if exact else f"{min(sizes)} to {size}"
     relation = "at least" if parameters.bulky_inclusive else "more than"
     verdict = "met" if is_bulky else "not met"
     return Finding(
         rule="bulky",
         verdict=verdict,
-        value=Bulk(longest_mm=float(size), bulky=is_bulky),
-        sentence=f"Longest diameter {size} mm; bulky is {relation} {parameters.bulky_mm} mm: {verdict}.",
+        value=Bulk(longest_mm=float(size) if exact else None, bulky=is_bulky),
+        sentence=f"Longest diameter {told_size} mm; bulky is {relation} {parameters.bulky_mm} mm: {verdict}.",
         steps=tuple(_lesion_step(one) for one in seen),
-        sources=rests_on([one for one in seen if one.longest_mm == size]),
+        sources=rests_on([one for one in seen if one.longest_mm in sizes]),
         parameters=told,
     )
 
 
-def _longest(seen: Sequence[Lesion], study: Study, index: Index) -> frozenset[Decimal | None]:
-    """The longest diameter at the last imaging under every reading; None where no lesion lies in the window."""
+def _longest(seen: Sequence[Lesion], study: Study, index: Index) -> frozenset[tuple[Decimal, Decimal] | None]:
+    """(least, most) of the longest diameter at the last imaging under every reading; None where there is none."""
     window, gap = study.parameters.imaging_window_days, study.parameters.imaging_gap_days
 
-    def judge(days: Sequence[date]) -> Decimal | None:
+    def judge(days: Sequence[date]) -> tuple[Decimal, Decimal] | None:
         opens = days[0] - timedelta(days=window)
-        pairs = sorted(((day, one.longest_mm) for day, one in zip(days[1:], seen, strict=True)), reverse=True)
-        sizes: list[Decimal] = []
+        pairs = sorted(zip(days[1:], map(_size, seen), strict=True), reverse=True)
+        sizes: list[tuple[Decimal, Decimal]] = []
         last = None
         for day, size in pairs:
             if opens <= day <= days[0] and (last is None or (last - day).days <= gap):
                 sizes.append(size)
                 last = day
-        return max(sizes, default=None)
+        return (max(low for low, _ in sizes), max(high for _, high in sizes)) if sizes else None
 
     dates = [reference_day(index, study), *(when(one) for one in seen)]
     return verdicts(dates, judge, (window, gap)) or frozenset((None,))
@@ -173,8 +175,15 @@ def _is_bulky(size: Decimal, study: Study) -> bool:
     return size >= limit if study.parameters.bulky_inclusive else size > limit
 
 
+def _size(one: Lesion) -> tuple[Decimal, Decimal]:
+    """The least and the most that the longest diameter can be."""
+    return (one.longest_mm if one.at_least_mm is None else one.at_least_mm), one.longest_mm
+
+
 def _lesion_step(one: Lesion) -> Step:
-    return step(f"a lesion of {one.longest_mm} mm", one, value=str(one.longest_mm), unit="mm")
+    low, high = _size(one)
+    written = str(high) if low == high else f"{low} to {high}"
+    return step(f"a lesion of {written} mm", one, value=written, unit="mm")
 
 
 def _years(born: date, on: date) -> int:

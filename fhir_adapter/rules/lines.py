@@ -1,9 +1,9 @@
 """How many lines of therapy came before the index apheresis?
 
 A line is a planned regimen until it is changed. A new line starts with a new drug after the regimen's first weeks, or
-after a treatment-free gap. Earlier CAR-T cells and an allogeneic transplantation are lines.
-Pretreatment for a BsAb, conditioning, lymphodepletion, drugs given intrathecally,
-transplantation and radiotherapy are no lines of their own. Parameters: docs/reference/parameters.md.
+after a treatment-free gap. Earlier CAR-T cells and an allogeneic transplantation are lines. Pretreatment for a BsAb,
+conditioning, lymphodepletion, drugs given intrathecally, autologous transplantation and radiotherapy are no lines of
+their own. Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations

@@ -113,11 +113,15 @@ def test_a_tumour_panel_gives_its_largest_dimension_only() -> None:
     assert [(one.longest_mm, one.source.element) for one in seen(panel).lesions] == [(81, "component[1].value[x]")]
 
 
-@pytest.mark.parametrize(
-    "value", [{"valueQuantity": {"value": 75, "comparator": ">", "unit": "mm"}}, {"valueString": "large"}]
-)
-def test_a_size_that_is_not_exact_is_set_aside(value: Json) -> None:
-    nothing_but("lesion-without-exact-size", read(observation(concept((LOINC, "33728-7")), **value)))
+@pytest.mark.parametrize("value", [{"valueQuantity": {"unit": "mm"}}, {"valueString": "large"}])
+def test_a_size_without_a_number_is_set_aside(value: Json) -> None:
+    nothing_but("lesion-without-size", read(observation(concept((LOINC, "33728-7")), **value)))
+
+
+def test_a_size_with_a_comparator_is_bounded() -> None:
+    size = {"value": 75, "comparator": ">", "unit": "mm"}
+    (found,) = seen(observation(concept((LOINC, "33728-7")), valueQuantity=size)).lesions
+    assert (found.at_least_mm, found.longest_mm) == (75, 500)
 
 
 def test_a_size_without_unit_is_not_guessed() -> None:

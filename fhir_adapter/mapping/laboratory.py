@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
-from fhir_adapter.cohort.events import Lab
+from fhir_adapter.cohort.events import Comparator, Lab
 from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity, ReferenceRange
 from fhir_adapter.mapping.reading import Reader, Said
 from fhir_adapter.mapping.reference_range import limits_of, normal_ranges
@@ -17,9 +17,12 @@ from fhir_adapter.mapping.terminology import normalise
 _COMPARATORS = {"", "<", "<=", ">", ">="}
 _NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s(\[~+.,-].*|\s10.*)?")
 _CLUMPED = "clumped"
-_SOUND = "sound"
-
-Comparator: TypeAlias = Literal["", "<", "<=", ">", ">="]
+_WEAK_FLAGS = {
+    "blood-gas": "sample-blood-gas",
+    "capillary": "sample-capillary",
+    "estimated": "sample-estimated",
+    "derived": "sample-derived",
+}
 
 
 def map_lab(name: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
@@ -52,7 +55,7 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
     yield Lab(
         on=place.on,
         source=place.source,
-        flags=(*place.flags, *(f"sample-{one}" for one in sorted(sample - {_CLUMPED, _SOUND})), *flags),
+        flags=(*place.flags, *(flag for weak, flag in _WEAK_FLAGS.items() if weak in sample), *flags),
         observable=name,
         value=value,
         comparator=cast(Comparator, quantity.comparator),

@@ -1,16 +1,21 @@
-"""Procedure → Collection, Infusion or Therapy."""
+"""Procedure → Collection, Infusion, Transfusion or Therapy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from fhir_adapter.cohort.events import Collection, Contact, Infusion, Therapy
+from fhir_adapter.cohort.events import Collection, Contact, Infusion, Therapy, Transfusion
 from fhir_adapter.fhir.r4 import Procedure
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.medication import names_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_DONE = {"preparation", "not-done", "entered-in-error", "unknown", "on-hold"}
+_TRANSFUSIONS: Mapping[str, Literal["platelets", "hemoglobin"]] = {
+    "platelet-transfusion": "platelets",
+    "red-cell-transfusion": "hemoglobin",
+}
 _THERAPIES = {"autologous-hct", "allogeneic-hct", "radiotherapy"}
 UNSPECIFIED_PRODUCT = "car-t-unspecified"
 
@@ -38,6 +43,8 @@ def map_procedure(resource: Procedure, record: Record, reader: Reader, car_t: fr
     elif what.code == "car-t-infusion":
         product, label = _product(resource, reader, car_t)
         yield Infusion(on=started, source=source, flags=what.flags, product=product, label=label)
+    elif what.code in _TRANSFUSIONS:
+        yield Transfusion(on=started, source=source, flags=what.flags, raises=_TRANSFUSIONS[what.code])
     elif what.code in _THERAPIES:
         yield Therapy(on=started, source=source, flags=what.flags, kind=what.code)
     else:

@@ -65,6 +65,9 @@ def grade(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], parame
 
 def _holds(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Parameters) -> tuple[bool, bool]:
     """(surely, perhaps) whether a clause holds for a value."""
+    if clause.direction == "transfused":
+        # A transfusion is no matter of the value.
+        return False, False
     applies = _applies(clause, lab, baseline, parameters)
     if applies == (False, False):
         return False, False

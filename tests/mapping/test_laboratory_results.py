@@ -108,9 +108,12 @@ def test_a_test_whose_name_contains_another_is_not_that_other(name: str) -> None
     assert len(found.set_aside) == 1
 
 
-@pytest.mark.parametrize("code", ["26508-2", "764-1", "769-0", "35332-6"])
-def test_bands_and_segments_alone_are_not_the_neutrophil_share(code: str) -> None:
-    assert seen(result(code, 4, "%")).labs == ()
+SHARES = [("26508-2", "bands"), ("764-1", "bands"), ("769-0", "segments"), ("35332-6", "bands")]
+
+
+@pytest.mark.parametrize(("code", "kind"), SHARES)
+def test_bands_and_segments_are_not_the_share_of_neutrophils(code: str, kind: str) -> None:
+    assert only(result(code, 4, "%")).observable == f"neutrophil-{kind}-percent"
 
 
 # --- time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mapping.hospital import AE_GRADE, MEDDRA, NCIT, SNOMED, Json, concept, read, reasons
+from mapping.hospital import AE_GRADE, MEDDRA, NCIT, SNOMED, Json, about, concept, read, reasons
 from spec.edge_cases.infused import (
     CRS,
     adverse_event,
@@ -17,6 +17,7 @@ from spec.edge_cases.infused import (
     lab,
 )
 
+TIME = "2024-06-09T06:00:00+08:00"
 ANC, PLT, WBC = "neutrophil-count-decreased", "platelet-count-decreased", "white-blood-cell-decreased"
 
 
@@ -39,6 +40,70 @@ def test_edge_32_a_value_sent_as_text_with_its_sign_is_the_same_bound() -> None:
     del words["valueQuantity"]
     assert grades(ANC, words | {"valueString": "<0.1"}) == (4, 4)
     assert grades(ANC, words | {"valueString": "＜ 0.1"}) == (4, 4)
+
+
+def test_edge_33_neutrophils_are_white_cells_times_their_share() -> None:
+    """White cells 2.0 with 20 % neutrophils are 0.4 neutrophils: grade 4 (CTCAE 5.0)."""
+    white, share = lab("leukocytes", 2.0, "10*9/L", TIME), lab("neutrophil-percent", 20, "%", TIME)
+    one = found(ANC, white, share)
+    assert one is not None
+    assert (one.grade, one.value, "derived-from-differential" in one.flags) == (4, "0.4", True)
+    assert len(one.source.split(";")) == 2
+
+
+def test_edge_33_segments_and_bands_make_the_share_together() -> None:
+    """2.0 x (15 % + 5 %) = 0.4; the segments alone are not the share."""
+    white, segments = lab("leukocytes", 2.0, "10*9/L", TIME), lab("segments", 15, "%", TIME)
+    assert grades(ANC, white, segments, lab("bands", 5, "%", TIME)) == (4, 4)
+    assert found(ANC, white, segments, missing_neutrophils="derived") is None
+
+
+def test_edge_33_only_results_of_one_sample_belong_together() -> None:
+    """One panel, one specimen or one time; the share of another blood count is never used."""
+    white = lab("leukocytes", 2.0, "10*9/L", TIME)
+    other = lab("neutrophil-percent", 20, "%", "2024-06-09T17:00:00+08:00")
+    assert found(ANC, white, other, missing_neutrophils="derived") is None
+    tubes = [{"specimen": {"reference": f"Specimen/{number}"}} for number in (1, 2)]
+    share = lab("neutrophil-percent", 20, "%", "2024-06-09T06:05:00+08:00", **tubes[0])
+    assert grades(ANC, white | tubes[0], share) == (4, 4)
+    assert found(ANC, white | tubes[1], share, missing_neutrophils="derived") is None
+    parts = [{key: one[key] for key in ("code", "valueQuantity")} for one in (white, other)]
+    panel = lab("leukocytes", 1, code={"text": "CBC with differential"}, component=parts)
+    del panel["valueQuantity"]
+    assert grades(ANC, panel) == (4, 4)
+
+
+def test_edge_33_a_share_alone_is_never_used() -> None:
+    """3 % neutrophils of an unknown number of white cells are no count."""
+    assert found(ANC, lab("neutrophil-percent", 3, "%", TIME)) is None
+
+
+@pytest.mark.parametrize(
+    ("white", "in_5", "in_6"),
+    [(0.05, (4, 4), (4, 4)), (0.3, (4, 4), (3, 4)), ("<0.1", (4, 4), (4, 4)), (0.9, (3, 4), (2, 4)), (4.0, None, None)],
+)
+def test_edge_33_white_cells_without_a_differential_bound_the_neutrophils(
+    white: Any, in_5: tuple[int, int] | None, in_6: tuple[int, int] | None
+) -> None:
+    """Neutrophils are white cells: where these are below 0.5, so are those. Many white cells prove nothing."""
+    without = lab("leukocytes", white, "10*9/L", limits=(3.5, 9.5))
+    assert grades(ANC, without) == in_5
+    assert grades(ANC, without, ctcae_version="6.0") == in_6
+    assert found(ANC, without, missing_neutrophils="derived") is None
+
+
+def test_edge_33_a_counted_value_needs_no_bound() -> None:
+    """Where neutrophils were counted, the count decides, even above what the white cells of another time allow."""
+    counted = lab("neutrophils", 0.6, "10*9/L", TIME, (1.8, 6.3))
+    assert grades(ANC, counted, lab("leukocytes", 0.9, "10*9/L", TIME)) == (3, 3)
+    assert grades(ANC, counted, lab("leukocytes", 0.3, "10*9/L", "2024-06-11")) == (4, 4)
+
+
+def test_edge_33_no_neutrophils_is_a_value() -> None:
+    """A count of 0, or a share of 0 %, is a measurement and not a missing one."""
+    assert grades(ANC, lab("neutrophils", 0, "10*9/L", limits=(1.8, 6.3)), ctcae_version="6.0") == (4, 4)
+    empty = lab("leukocytes", 0.6, "10*9/L", TIME), lab("neutrophil-percent", 0, "%", TIME)
+    assert grades(ANC, *empty, ctcae_version="6.0") == (4, 4)
 
 
 def test_edge_34_the_same_count_in_every_unit_is_the_same_grade() -> None:
@@ -167,6 +232,36 @@ def test_edge_36_an_estimate_gives_way_to_a_count() -> None:
     estimate = lab("platelets", 20, "10*9/L", limits=(125, 350), code=concept(("http://loinc.org", "49497-1")))
     assert grades(PLT, estimate, lab("platelets", 60, "10*9/L", limits=(125, 350))) == (2, 2)
     assert grades(PLT, estimate) == (4, 4)
+
+
+def transfused(text: str, on: str = "2024-06-09") -> Json:
+    return about("Procedure", id="t1", status="completed", code={"text": text}, performedDateTime=on)
+
+
+@pytest.mark.parametrize("text", ["Platelet transfusion", "输注血小板", "单采血小板输注"])
+def test_edge_37_a_transfusion_makes_thrombocytopenia_grade_3_in_ctcae_6(text: str) -> None:
+    """CTCAE 6.0 has "transfusion indicated" in grade 3: a transfusion at 60 is grade 3. CTCAE 5.0 has not."""
+    low = lab("platelets", 60, "10*9/L", limits=(125, 350))
+    assert grades(PLT, low, transfused(text)) == (2, 2)
+    assert grades(PLT, low, transfused(text), ctcae_version="6.0") == (3, 3)
+    assert grades(PLT, low, transfused(text, "2024-05-30"), ctcae_version="6.0") == (2, 2)
+    assert grades(PLT, low, transfused(text), ctcae_version="6.0", transfusion="ignored") == (2, 2)
+
+
+@pytest.mark.parametrize("version", ["5.0", "6.0"])
+def test_edge_37_a_transfusion_of_red_cells_makes_anemia_grade_3(version: str) -> None:
+    """Both versions say "transfusion indicated" in grade 3 of anemia."""
+    low = lab("hemoglobin", 85, "g/L", limits=(115, 150))
+    assert grades("anemia", low, ctcae_version=version) == (2, 2)
+    assert grades("anemia", low, transfused("Transfusion of packed red cells"), ctcae_version=version) == (3, 3)
+    assert grades("anemia", low, transfused("Platelet transfusion"), ctcae_version=version) == (2, 2)
+
+
+def test_edge_37_platelets_risen_after_a_transfusion_do_not_take_the_grade_back() -> None:
+    """The nadir is before the transfusion; the grade stays."""
+    nadir = lab("platelets", 8, "10*9/L", "2024-06-08", (125, 350))
+    risen = lab("platelets", 90, "10*9/L", limits=(125, 350))
+    assert grades(PLT, nadir, transfused("Platelet transfusion"), risen) == (4, 4)
 
 
 def test_edge_38_a_range_written_as_text_is_read() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from fhir_adapter.errors import DiskError, LockedError, UsageError
 
 PARTS = ("cohort", "analysis", "report", "publish", "run.json")
 _KEPT = 2
+_SPARE_BYTES = 16 * 1024 * 1024  # less does not even hold the first pages and the results of a small study
 _LOCK_SECONDS = 0.5  # whoever only looks whether a run is at work holds the lock for a moment
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 
@@ -54,12 +56,16 @@ class OutputFolder:
 
     def check(self) -> None:
         """Whether the folder can be used, before anything is asked of anybody; nothing is made yet."""
-        if "://" in str(self.path) or (self.path.exists() and not self.path.is_dir()):
+        if _is_url(self.path) or (self.path.exists() and not self.path.is_dir()):
             raise UsageError(f"the output {self.path} is not a folder", "name another one with --out")
         if not os.access(self._nearest(), os.W_OK | os.X_OK):
             raise DiskError(
                 f"the output folder {self.path} cannot be written", "choose another --out, or its permissions"
             )
+        disk = shutil.disk_usage(self._nearest())
+        if disk.free < _SPARE_BYTES <= disk.total:  # some file systems do not tell
+            message = f"hardly any space is left for the output folder {self.path}, so nothing was begun"
+            raise DiskError(message, "make room or choose another --out; the last good result is untouched")
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written."""
@@ -169,6 +175,11 @@ class OutputFolder:
             stem = path.name.removesuffix(".part")
             if stem.isdecimal() and int(stem) <= number - _KEPT:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_url(path: Path) -> bool:
+    """A path has lost one of the slashes by now. One letter and a colon are a drive."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
 def _write(path: Path, content: Files | bytes) -> None:

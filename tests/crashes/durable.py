@@ -23,7 +23,7 @@ import httpx
 _CHANGING = frozenset({"BEGIN", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER", "COMMIT"})
 _CALLS = ("mkdir", "rmdir", "unlink", "remove", "rename", "replace", "link", "symlink", "fsync", "fdatasync", "chmod")
 
-Accident = Callable[[], None]
+Accident = Callable[[str], None]
 
 
 class Counter:
@@ -38,17 +38,24 @@ class Counter:
             return
         self.done.append(kind)
         if len(self.done) == self.at:
-            self.accident()
+            self.accident(kind)
 
 
-def killed() -> None:
+def killed(_kind: str) -> None:
     """The end of the process: nothing is tidied up."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def no_space() -> None:
-    """The disk is full."""
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def full(kind: str) -> None:
+    """No space is left, as the database or the system says it."""
+    if kind not in _CHANGING:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    problem = sqlite3.OperationalError("database or disk is full")
+    problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise problem
+
+
+NEEDS_SPACE = frozenset({"open", "write", "fsync", "symlink", "INSERT", "UPDATE", "REPLACE", "COMMIT"})
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""Kills a run at every durable operation, one child after the other, and looks at what the next run makes of it.
+"""Lets an accident happen to a run at every durable operation, and looks at what the next run makes of it.
 
-`nursery.py SCENARIO SHARE SHARES` does every SHARES-th operation, beginning with SHARE, and prints what it has seen as
-JSON. Children are forked from a process that has everything loaded and computed, so that they only do what can be torn.
+`nursery.py SCENARIO ACCIDENT SHARE SHARES` does every SHARES-th operation, beginning with SHARE, and prints what it has
+seen as JSON. The accident is to be `killed`, or that the disk is `full`. Children are forked from a process that has
+everything loaded and computed, so that they only do what can be torn.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import gc
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from durable import counted, killed
+from durable import NEEDS_SPACE, counted, full, killed
 from picture import Picture, left, picture, published, torn
 from planted import plant
 from remembered import remember_what_is_computed
@@ -24,6 +28,7 @@ from remote import RemoteServer, Resource
 from whole_runs import bundles, by_type, resources, write_ndjson
 
 from fhir_adapter import notebook  # noqa: F401  (loads everything)
+from fhir_adapter.errors import DiskError, exit_code_of
 from fhir_adapter.pipeline import run
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
@@ -31,7 +36,6 @@ from fhir_adapter.settings import Settings
 _OF_EACH_TYPE = {"Patient": 1, "Observation": 3, "MedicationAdministration": 2}
 _PUBLISHED = ("Measure", "MeasureReport", "Provenance")
 _FIRST_NIGHT, _SECOND_NIGHT = "2026-06-01T02:00:00Z", "2026-06-02T02:00:00Z"
-_KILLED = "killed"
 _MEMORY = "/dev/shm"  # a process that is killed loses nothing that the system has taken, so no disk is needed
 
 
@@ -117,8 +121,8 @@ class FromServer:
 class Nursery:
     """One night, over and over again."""
 
-    def __init__(self, home: Path, source: FromFolder | FromServer, night: int) -> None:
-        self._home, self._source = home, source
+    def __init__(self, home: Path, source: FromFolder | FromServer, night: int, accident: str) -> None:
+        self._home, self._source, self._accident = home, source, _ACCIDENTS[accident]
         self._before, self._night = home / "before", _FIRST_NIGHT
         self._recovered: set[tuple[str, str]] = set()
         if night == 2:
@@ -135,38 +139,41 @@ class Nursery:
         self._run(out)
         return picture(out), self._source.documents()
 
-    def kill_each(self, share: int, shares: int) -> dict[str, Any]:
+    def harm_each(self, share: int, shares: int) -> dict[str, Any]:
         """Every operation of this share up to the first that is not made good: their kinds, and what was wrong."""
         gc.freeze()  # what is loaded is shared with the children, and stays so
         gc.disable()
         at, kinds, problems = share, [], []
-        while not problems and (kind := self.kill(at, problems)):
+        while not problems and (kind := self.harm(at, problems)):
             kinds.append(kind)
             at += shares
         return {"kinds": kinds, "recovered": len(self._recovered), "problems": problems}
 
-    def kill(self, at: int, problems: list[str]) -> str:
-        """Kill a run at this operation and run again; the kind of operation, empty when the run ended before."""
-        out = self._copy("killed")
+    def harm(self, at: int, problems: list[str]) -> str:
+        """Let it happen at this operation and run again; the kind of operation, empty when the run ended before."""
+        out = self._copy("harmed")
         self._source.restore()
-        kind = self._killed_run(out, at)
+        kind, found = self._harmed_run(out, at)
         if kind:
-            found = self._after_the_accident(out) or self._after_the_next_run(out)
-            problems += [f"at operation {at} ({kind}): {found}"] if found else []
+            found = found or self._after_the_accident(out) or self._after_the_next_run(out)
+        problems += [f"at operation {at} ({kind}): {found}"] if found else []
         shutil.rmtree(out, ignore_errors=True)
         return kind
 
-    def _killed_run(self, out: Path, at: int) -> str:
+    def _harmed_run(self, out: Path, at: int) -> tuple[str, str]:
+        """At which kind of operation it happened, and what is wrong with how the run ended."""
         note = self._home / "kind"
+        note.unlink(missing_ok=True)
 
-        def accident() -> None:
-            note.write_text(counter.done[-1], encoding="utf-8")
-            killed()
+        def accident(kind: str) -> None:
+            note.write_text(kind, encoding="utf-8")
+            self._accident.happen(kind)
 
-        with counted(at, accident) as counter:
+        with counted(at, accident, self._accident.kinds):
             ended = self._run_in_a_child(out)
-        assert ended != "failed"
-        return note.read_text(encoding="utf-8") if ended == _KILLED else ""
+        kind = note.read_text(encoding="utf-8") if note.exists() else ""
+        expected = self._accident.ends if kind else 0
+        return kind, "" if ended == expected else f"the run ended with {ended} instead of {expected}"
 
     def _after_the_accident(self, out: Path) -> str:
         if found := torn(out):
@@ -195,18 +202,19 @@ class Nursery:
         settings = Settings(out=out, concurrency=1, page_size=2, overlap_s=0, horizon_s=0, **self._source.settings)
         run(settings, self._night, Progress())
 
-    def _run_in_a_child(self, out: Path) -> str:
-        """How it ended: empty if well."""
+    def _run_in_a_child(self, out: Path) -> int:
+        """Its exit code, or -9 if it was killed."""
         child = os.fork()
         if child == 0:
+            code = 0
             try:
                 self._run(out)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        return _KILLED if os.WIFSIGNALED(status) else "failed" if status else ""
+            except BaseException as problem:
+                code = exit_code_of(problem)
+                if code == 1:
+                    traceback.print_exc()
+            os._exit(code)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def _copy(self, name: str) -> Path:
         out = self._home / name
@@ -215,10 +223,23 @@ class Nursery:
         return out
 
 
+@dataclass(frozen=True)
+class Accident:
+    """What happens, at which kinds of operations (None: all), and how the run ends then."""
+
+    happen: Callable[[str], None]
+    kinds: frozenset[str] | None
+    ends: int
+
+
+_ACCIDENTS = {
+    "killed": Accident(killed, None, -signal.SIGKILL),
+    "full": Accident(full, NEEDS_SPACE, DiskError.exit_code),
+}
 _SOURCES = {"folder": FromFolder, "server": FromServer}
 
 
-def main(scenario: str, share: int, shares: int) -> None:
+def main(scenario: str, accident: str, share: int, shares: int) -> None:
     kind, night = scenario.split("-")
     os.environ["MPLBACKEND"] = "Agg"
     plant(os.environ.get("PLANTED", ""))
@@ -226,9 +247,9 @@ def main(scenario: str, share: int, shares: int) -> None:
     with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as home:
         source = _SOURCES[kind](Path(home))
         with source:
-            seen = Nursery(Path(home), source, int(night)).kill_each(share, shares)
+            seen = Nursery(Path(home), source, int(night), accident).harm_each(share, shares)
     json.dump(seen, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

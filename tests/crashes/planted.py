@@ -47,9 +47,25 @@ def _publish_without_rename() -> None:
     OutputFolder.replace = replaced  # type: ignore[method-assign]
 
 
+def _unsafe_gunzip() -> None:
+    """A compressed body that ends early is taken for a whole one."""
+    from fhir_adapter.ehr.decompression import _Inflated
+
+    _Inflated.finish = lambda self: None  # type: ignore[method-assign]
+
+
+def _no_host_check() -> None:
+    """Every address may be asked, wherever it leads."""
+    from fhir_adapter.ehr.url_policy import UrlPolicy
+
+    UrlPolicy.check = lambda self, url: url  # type: ignore[method-assign]
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "cursor-before-rows": _cursor_before_rows,
     "publish-without-rename": _publish_without_rename,
+    "unsafe-gunzip": _unsafe_gunzip,
+    "no-host-check": _no_host_check,
 }
 
 

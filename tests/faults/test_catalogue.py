@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from catalogue import ELSEWHERE, HERE, NOT_DONE, NUMBERS, PAGE, page, read_faults
+from catalogue import ELSEWHERE, HERE, NOT_DONE, NUMBERS, PAGE, missing_numbers, page, read_faults
 
 
 def test_no_test_has_a_number_that_does_not_belong_here() -> None:
     assert {fault.number for fault in read_faults()} <= set(NUMBERS)
     assert sorted([*NUMBERS, *ELSEWHERE, *NOT_DONE]) == list(range(1, 101))
+
+
+def test_every_number_has_a_test() -> None:
+    assert missing_numbers() == []
 
 
 def test_no_two_tests_have_the_same_name() -> None:

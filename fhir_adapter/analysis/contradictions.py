@@ -43,10 +43,11 @@ def contradictions(judgement: Judgement, known: History) -> Iterator[Contradicti
 def _after_death(judgement: Judgement, known: History, death: Landmark) -> Iterator[Contradiction]:
     if death.on.surely_before(known.infusion.on):
         yield Contradiction("death", "death_before_infusion", (death.source, known.infusion.source))
+    # What an endpoint is about is named first: the record of a progression is a contact, too.
+    for fact, found in (("progression", known.progression), ("new_therapy", known.new_therapy)):
+        if found and death.on.surely_before(found.on):
+            yield Contradiction(fact, f"{fact}_after_death", (death.source, found.source))
     later = [contact.source for contact in known.contacts if death.on.surely_before(contact.on)]
     proof = judgement.subject.alive_after_cut
     if later or proof:
         yield Contradiction("death", "contact_after_death", (death.source, (*later, str(proof))[0]))
-    for fact, found in (("progression", known.progression), ("new_therapy", known.new_therapy)):
-        if found and death.on.surely_before(found.on):
-            yield Contradiction(fact, f"{fact}_after_death", (death.source, found.source))

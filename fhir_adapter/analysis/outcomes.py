@@ -50,8 +50,12 @@ def response(people: Judgements, study: Study) -> Iterator[Estimate]:
 
     An empty best response (assessments that contradict each other) is missing everywhere.
     """
-    best = [person.response.value.best if person.response.value else "NE" for person in people]
-    evaluable = study.parameters.orr_denominator == "evaluable"
+    denominator = study.parameters.orr_denominator
+    answers = [person.response.value for person in people]
+    if denominator == "not_in_cr":
+        answers = [one for one in answers if one is None or not one.complete_before]
+    best = [one.best if one else "NE" for one in answers]
+    evaluable = denominator == "evaluable"
     counted = [category for category in best if category not in ("NE", "")] if evaluable else best
     parameters = study.parameters.named("data_cut", "orr_denominator", "bor_end", "ir_policy")
     groups = (
@@ -65,7 +69,7 @@ def response(people: Judgements, study: Study) -> Iterator[Estimate]:
             len(counted),
             study,
             missing=best.count("") + (counted.count("responded-unspecified") if name in ("cr", "pr") else 0),
-            population="evaluable" if evaluable else "infused",
+            population=denominator.replace("_", " "),
             parameters=parameters,
         )
 

@@ -59,17 +59,25 @@ class Dose(Event):
 
 
 class Collection(Event):
-    """A collection of lymphocytes (lymphapheresis). `succeeded` is false when the record says that it failed."""
+    """A collection of lymphocytes (lymphapheresis). `succeeded` is false when the record says that it failed.
+
+    `names` are the references and identifiers by which a product may say that it was made from it.
+    """
 
     ended: PartialDate | None = None
     succeeded: bool = True
+    names: tuple[str, ...] = ()
 
 
 class Infusion(Event):
-    """The infusion of a CAR-T product; `product` is a code of the study's agents."""
+    """The infusion of a CAR-T product; `product` is a code of the study's agents.
+
+    `made_from` is what its record refers to: among it may be a name of the collection.
+    """
 
     product: str
     label: str = ""
+    made_from: tuple[str, ...] = ()
 
 
 class Therapy(Event):
@@ -182,6 +190,10 @@ class AdverseEvent(Event):
     @property
     def grade(self) -> int | None:
         return self.grade_min if self.grade_min == self.grade_max else None
+
+
+class Decision(Event):
+    """Treatment with CAR-T was decided."""
 
 
 class Death(Event):

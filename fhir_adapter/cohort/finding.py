@@ -186,7 +186,8 @@ class Response(Frozen):
     """Best overall response after the infusion, and the assessments that time-to-event endpoints need.
 
     `best` is empty when assessments of one day contradict each other and it matters; `contradiction` then says so, and
-    the endpoints that need the response leave this person out.
+    the endpoints that need the response leave this person out. `complete_before`: a complete response was recorded last
+    before the infusion already, for example after bridging.
     """
 
     best: str
@@ -195,6 +196,7 @@ class Response(Frozen):
     progressed_on: PartialDate | None = None
     last_assessed_on: PartialDate | None = None
     contradiction: str = ""
+    complete_before: bool = False
     sources: dict[str, str] = {}
 
 

@@ -103,7 +103,7 @@ class Parameters(Frozen):
     ir_confirm_days: Days = 84
     first_planned_assessment_day: Days = 14
     bor_end: Literal["first_pd_or_new_therapy", "first_pd"] = "first_pd_or_new_therapy"
-    orr_denominator: Literal["infused", "evaluable"] = "infused"
+    orr_denominator: Literal["infused", "evaluable", "not_in_cr"] = "infused"
     # time to event
     pfs_censor: Literal["last_assessment", "last_contact"] = "last_assessment"
     new_therapy: Literal["ignore", "censor_before", "event"] = "ignore"

@@ -12,6 +12,7 @@ from fhir_adapter.cohort.events import (
     Collection,
     Contact,
     Death,
+    Decision,
     Diagnosis,
     DiseaseSite,
     Dose,
@@ -60,6 +61,7 @@ class Subject(Frozen):
     overruled: tuple[Assessment, ...] = ()
     labs: tuple[Lab, ...] = ()
     adverse_events: tuple[AdverseEvent, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     deaths: tuple[Death, ...] = ()
     contacts: tuple[Contact, ...] = ()
     alive_after_cut: Source | None = None
@@ -95,6 +97,7 @@ EVENT_FIELDS = (
     "assessments",
     "labs",
     "adverse_events",
+    "decisions",
     "deaths",
     "contacts",
 )

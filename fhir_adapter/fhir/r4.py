@@ -93,11 +93,14 @@ class MedicationAdministration(
     msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="MedicationAdministration"
 ):
     id: str = ""
+    identifier: tuple[Identifier, ...] = ()
+    partOf: tuple[Reference, ...] = ()
     status: str = ""
     statusReason: tuple[CodeableConcept, ...] = ()
     medicationCodeableConcept: CodeableConcept | None = None
     medicationReference: Reference | None = None
     subject: Reference = Reference()
+    supportingInformation: tuple[Reference, ...] = ()
     effectiveDateTime: str = ""
     effectivePeriod: Period | None = None
     dosage: Dosage | None = None
@@ -156,11 +159,17 @@ class Ingredient(msgspec.Struct, frozen=True, gc=False):
     itemReference: Reference | None = None
 
 
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    lotNumber: str = ""
+
+
 class Medication(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Medication"):
     id: str = ""
+    identifier: tuple[Identifier, ...] = ()
     status: str = ""
     code: CodeableConcept | None = None
     ingredient: tuple[Ingredient, ...] = ()
+    batch: Batch | None = None
 
 
 class Range(msgspec.Struct, frozen=True, gc=False):
@@ -231,6 +240,8 @@ class AdverseEvent(msgspec.Struct, frozen=True, gc=False, tag_field="resourceTyp
 
 class Procedure(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Procedure"):
     id: str = ""
+    identifier: tuple[Identifier, ...] = ()
+    partOf: tuple[Reference, ...] = ()
     status: str = ""
     statusReason: CodeableConcept | None = None
     category: CodeableConcept | None = None

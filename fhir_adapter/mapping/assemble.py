@@ -12,6 +12,7 @@ from fhir_adapter.cohort.events import (
     Collection,
     Contact,
     Death,
+    Decision,
     Diagnosis,
     DiseaseSite,
     Dose,
@@ -136,6 +137,7 @@ def _subject(
         assessments=_of(Assessment, events),
         labs=_of(Lab, events),
         adverse_events=_of(AdverseEvent, events),
+        decisions=_of(Decision, events),
         deaths=_of(Death, events),
         contacts=_of(Contact, events),
     )

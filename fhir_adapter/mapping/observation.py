@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from fhir_adapter.cohort.events import Assessment, Contact, DiseaseSite, Performance, ResponseCategory, Staging
+from fhir_adapter.cohort.events import Contact, DiseaseSite, Performance, Staging
 from fhir_adapter.fhir.r4 import Observation
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.condition import is_extranodal
+from fhir_adapter.mapping.decision import map_decision
 from fhir_adapter.mapping.graded_event import map_graded_event
 from fhir_adapter.mapping.laboratory import map_lab
 from fhir_adapter.mapping.lesion import map_lesion
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+from fhir_adapter.mapping.response import (
+    ASSESSMENTS,
+    map_clinical_progression,
+    map_deauville,
+    map_response,
+    map_trend,
+    map_uptake,
+)
 from fhir_adapter.mapping.result import Mapper, Place, Result, concept_of, has_value, whole_number
 
 NO_SITE = "none"
@@ -48,7 +57,7 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
     if on is None:
         yield set_aside(record, "no-usable-date")
         # An assessment whose day is lost is still known to have been made.
-        used = [one for one in used if one[0] == "response"]
+        used = [one for one in used if one[0] in ASSESSMENTS]
         flags = (*flags, "undated")
     for name, result, element, extra in used:
         if result is resource and resource.component and not has_value(resource):
@@ -92,27 +101,17 @@ def _site(_: str, result: Result, resource: Observation, place: Place) -> Iterat
         yield DiseaseSite(on=place.on, source=place.source, flags=place.flags, site=site, extranodal=extranodal)
 
 
-def _response(_: str, result: Result, __: Observation, place: Place) -> Iterator[Said]:
-    found, unmapped = place.reader.translate("response", concept_of(result), place.source)
-    yield from unmapped
-    if found.code is None:
-        yield place.aside("response-ambiguous" if found.ambiguous else "response-not-read")
-        return
-    if found.by == "text" and found.code != "NE" and place.reader.denied(concept_of(result)):
-        yield place.aside("denied-or-only-suspected")
-        return
-    category = cast(ResponseCategory, found.code)
-    method = "category" if found.by == "code" else "text"
-    flags = (*place.flags, *found.flags)
-    yield Assessment(on=place.on, source=place.source, flags=flags, category=category, method=method)
-
-
 _MAPPERS: dict[str, Mapper] = {
     "ecog": _performance,
     "stage": _stage,
     "lesion-diameter": map_lesion,
     "extranodal-site": _site,
-    "response": _response,
+    "response": map_response,
+    "deauville": map_deauville,
+    "disease-status": map_trend,
+    "deauville-change": map_uptake,
+    "clinical-progression": map_clinical_progression,
+    "treatment-decision": map_decision,
     "crs-grade": map_graded_event,
     "icans-grade": map_graded_event,
 }

@@ -14,6 +14,7 @@ from fhir_adapter.cohort.finding import Finding, Index, Response, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.appraisal import why_overruled
 from fhir_adapter.rules.best_response import (
     NOT_EVALUABLE,
     RESPONDED,
@@ -24,6 +25,17 @@ from fhir_adapter.rules.best_response import (
 )
 from fhir_adapter.rules.index import NEVER, when
 from fhir_adapter.rules.readings import readings
+
+_PARAMETERS = (
+    "bor_end",
+    "ir_policy",
+    "ir_confirm_days",
+    "first_planned_assessment_day",
+    "deauville_3",
+    "trend_as_response",
+    "clinical_progression",
+    "preferred_assessor",
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +58,12 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
     courses = _courses(considered, study, index)
     undated = [one for one in subject.assessments if one.on is None and one.category == "PD"]
     value = _value(courses, considered)
+    overruled = [one for one in subject.overruled if one.on and index.infusion.earliest < one.on.latest]
+    before = _complete_before(subject.assessments, index)
     if undated and value.progressed_on is None and not value.contradiction:
         value = Response(best="", contradiction="a progression without a date is recorded")
+    if before:
+        value = value.model_copy(update={"complete_before": True})
     return Finding(
         rule="response",
         verdict=value.best or "undetermined",
@@ -55,11 +71,23 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
         sentence=_sentence(value) + (" A progression without a date is recorded and not counted." if undated else ""),
         steps=(
             *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
+            *(
+                step(f"{one.category} is not counted: {why_overruled(one)}", one, value=one.category)
+                for one in overruled
+            ),
             *(step("a progression without a date is not counted", one) for one in undated),
+            *((step("in complete remission before the infusion already", before, value="CR"),) if before else ()),
         ),
         sources=rests_on(considered, undated),
-        parameters=study.parameters.named("bor_end", "ir_policy", "ir_confirm_days", "first_planned_assessment_day"),
+        parameters=study.parameters.named(*_PARAMETERS),
     )
+
+
+def _complete_before(assessments: Sequence[Assessment], index: Index) -> Assessment | None:
+    """The last assessment that is surely not after the infusion, if it is a complete response."""
+    before = [one for one in assessments if one.on and one.on.latest <= index.infusion.earliest]
+    last = before[-1] if before else None
+    return last if last and last.category == "CR" else None
 
 
 def _courses(considered: Sequence[Assessment], study: Study, index: Index) -> frozenset[Course]:
@@ -148,4 +176,5 @@ def _sentence(value: Response) -> str:
         told = f"Best response after the infusion is {value.best}"
     ends = f"; progression on {value.progressed_on.iso}" if value.progressed_on else "; no progression documented"
     last = f", last assessed on {value.last_assessed_on.iso}" if value.last_assessed_on else ""
-    return told + ends + last + "."
+    before = " The person was in complete remission before the infusion already." if value.complete_before else ""
+    return told + ends + last + "." + before

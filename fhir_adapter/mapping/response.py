@@ -1,0 +1,111 @@
+"""Observation → response assessment: a category, a Deauville score, a trend, or progression told without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from fhir_adapter.cohort.events import Assessment, ResponseCategory, Uptake
+from fhir_adapter.fhir.r4 import CodeableConcept, Observation
+from fhir_adapter.mapping.reading import Said
+from fhir_adapter.mapping.result import Place, Result, concept_of, whole_number
+
+ASSESSMENTS = ("response", "deauville", "disease-status", "clinical-progression")
+_SCORES = (1, 2, 3, 4, 5)
+_NOT_LYMPHOMA = "X"
+_TRENDS: Mapping[str, ResponseCategory] = {
+    "improved": "responded-unspecified",
+    "stable": "SD",
+    "worsened": "PD",
+    "undetermined": "NE",
+}
+_REMISSIONS: Mapping[str, ResponseCategory] = {"full-remission": "CR", "partial-remission": "PR"}
+
+
+def map_response(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    """A category that somebody stated, by code or in the study's words."""
+    found, unmapped = place.reader.translate("response", concept_of(result), place.source)
+    yield from unmapped
+    if found.code is None:
+        yield place.aside("response-ambiguous" if found.ambiguous else "response-not-read")
+        return
+    if found.by == "text" and found.code != "NE" and place.reader.denied(concept_of(result)):
+        yield place.aside("denied-or-only-suspected")
+        return
+    category, method = cast(ResponseCategory, found.code), "category" if found.by == "code" else "text"
+    yield _assessment(category, method, found.flags, resource, place)
+
+
+def map_deauville(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    """A Deauville score with the change of uptake beside it; which category that makes is the study's to say."""
+    score = whole_number(result)
+    flags: tuple[str, ...] = ()
+    if score is None:
+        found, unmapped = place.reader.translate("deauville-score", concept_of(result), place.source)
+        yield from unmapped
+        if found.code is None:
+            yield place.aside("deauville-not-read")
+            return
+        score, flags = (None if found.code == _NOT_LYMPHOMA else int(found.code)), found.flags
+    if score is not None and score not in _SCORES:
+        yield place.aside("deauville-not-1-to-5")
+        return
+    one = _assessment("NE", "deauville", flags, resource, place)
+    yield one.model_copy(update={"deauville": score, "uptake": _uptake(resource, place), "modality": "pet"})
+
+
+def map_uptake(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    """A change of uptake is read beside a Deauville score only."""
+    if result is resource:
+        yield place.aside("change-of-uptake-without-score")
+
+
+def map_trend(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    """How the disease is said to go. A remission is a category; everything else is a trend."""
+    found, unmapped = place.reader.translate("disease-trend", concept_of(result), place.source)
+    yield from unmapped
+    if found.code is None or (found.by == "text" and place.reader.denied(concept_of(result))):
+        yield place.aside("disease-status-not-read")
+    elif found.code in _REMISSIONS:
+        yield _assessment(_REMISSIONS[found.code], "category", found.flags, resource, place)
+    else:
+        yield _assessment(_TRENDS[found.code], "trend", found.flags, resource, place)
+
+
+def map_clinical_progression(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    """Progression that a physician wrote down without an assessment of response."""
+    if result.valueBoolean is False or place.reader.denied(resource.code, concept_of(result)):
+        yield place.aside("denied-or-only-suspected")
+    else:
+        yield _assessment("PD", "clinical", (), resource, place)
+
+
+def _assessment(
+    category: ResponseCategory, method: str, flags: tuple[str, ...], resource: Observation, place: Place
+) -> Assessment:
+    told = _told(resource, place)
+    return Assessment(
+        on=place.on,
+        source=place.source,
+        flags=(*place.flags, *flags),
+        category=category,
+        method=method,
+        modality="pet" if "pet" in told else "ct" if "ct" in told else "",
+        assessor="investigator" if "investigator" in told else "radiology" if "radiology" in told else "",
+    )
+
+
+def _told(resource: Observation, place: Place) -> frozenset[str]:
+    """Who assessed, on which examination, as far as the record says."""
+    performers = tuple(CodeableConcept(text=one.display) for one in resource.performer if one.display)
+    told = (resource.code, resource.method, *resource.category, *performers)
+    return frozenset(name for concept in told for name in place.reader.terms["assessor"].every(concept))
+
+
+def _uptake(resource: Observation, place: Place) -> Uptake:
+    """The change of uptake against the examination before, when a component compares them."""
+    for part in resource.component:
+        if place.reader.terms["observation"].translate(part.code).code == "deauville-change":
+            found = place.reader.terms["uptake-change"].translate(concept_of(part)).code
+            return cast(Uptake, found or "")
+    return ""

@@ -1,0 +1,94 @@
+"""Which response assessments count: what is no category of response, and which of a day that disagree gives way.
+
+Parameters: docs/reference/parameters.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from fhir_adapter.cohort.events import Assessment, ResponseCategory
+from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.subject import Subject
+from fhir_adapter.fhir.dates import PartialDate
+
+_NEGATIVE_TO = {"negative": 3, "positive": 2}  # the highest Deauville score of a metabolic CR
+_BY_UPTAKE: Mapping[str, ResponseCategory] = {"less": "PR", "same": "SD", "more": "PD", "": "NE"}
+_TREND: Mapping[str, str] = {"responded-unspecified": "improved", "SD": "stable", "PD": "worsened"}
+_STATED = ("category", "text")
+# What gives way on a day with answers that differ, in this order, and to what.
+_ORDER: tuple[tuple[str, Callable[[Assessment], bool]], ...] = (
+    ("pet", lambda one: one.modality != "ct"),
+    ("stated-category", lambda one: one.method in _STATED),
+)
+
+
+def appraise(subject: Subject, study: Study) -> Subject:
+    """The person with the assessments that count; those that do not stand apart, each with the reason as a flag."""
+    read = [_categorised(one, study.parameters) for one in subject.assessments]
+    uncounted = {one: reason for one in read if (reason := _is_no_category(one, study.parameters))}
+    counted = [one for one in read if one not in uncounted]
+    for others in _by_day(counted).values():
+        uncounted |= _giving_way(others, study.parameters)
+    return subject.model_copy(
+        update={
+            "assessments": tuple(one for one in read if one not in uncounted),
+            "overruled": tuple(
+                one.model_copy(update={"flags": (*one.flags, uncounted[one])}) for one in read if one in uncounted
+            ),
+        }
+    )
+
+
+def why_overruled(one: Assessment) -> str:
+    """Why an assessment does not count, in words."""
+    return one.flags[-1].replace("-", " ")
+
+
+def _categorised(one: Assessment, parameters: Parameters) -> Assessment:
+    """A Deauville score as its category: 4 and 5 have one only beside a comparison."""
+    if one.method != "deauville":
+        return one
+    negative = one.deauville is not None and one.deauville <= _NEGATIVE_TO[parameters.deauville_3]
+    category: ResponseCategory = "CR" if negative else _BY_UPTAKE[one.uptake] if one.deauville else "NE"
+    return one.model_copy(update={"category": category})
+
+
+def _is_no_category(one: Assessment, parameters: Parameters) -> str:
+    if one.method == "clinical" and parameters.clinical_progression == "ignore":
+        return "clinical-progression-is-not-counted"
+    if one.method == "trend" and _TREND.get(one.category, "") not in (*parameters.trend_as_response, ""):
+        return "a-trend-is-not-a-response"
+    return ""
+
+
+def _by_day(assessments: Iterable[Assessment]) -> dict[PartialDate, list[Assessment]]:
+    """The assessments of every day that is known exactly."""
+    found: dict[PartialDate, list[Assessment]] = {}
+    for one in assessments:
+        if one.on and one.on.exact:
+            found.setdefault(one.on, []).append(one)
+    return found
+
+
+def _giving_way(day: list[Assessment], parameters: Parameters) -> dict[Assessment, str]:
+    """Those of one day that give way to a stronger one with another category."""
+    gone: dict[Assessment, str] = {}
+    for name, is_stronger in (*_preferred_assessor(parameters), *_ORDER):
+        left = [one for one in day if one not in gone and one.category != "NE"]
+        stronger = {one.category for one in left if is_stronger(one)}
+        if stronger and len({one.category for one in left}) > 1:
+            weaker = [one for one in left if not is_stronger(one) and one.category not in stronger]
+            gone |= dict.fromkeys(weaker, f"gives-way-to-{name}")
+    return gone
+
+
+def _preferred_assessor(parameters: Parameters) -> tuple[tuple[str, Callable[[Assessment], bool]], ...]:
+    """An assessment that names no assessor is the treating physician's."""
+    match parameters.preferred_assessor:
+        case "investigator":
+            return (("investigator", lambda one: one.assessor != "radiology"),)
+        case "radiology":
+            return (("radiology", lambda one: one.assessor == "radiology"),)
+        case _:
+            return ()

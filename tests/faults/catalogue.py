@@ -57,6 +57,14 @@ class Fault:
     file: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """A test and the first paragraph of its docstring, empty without one."""
+
+    name: str
+    says: str
+
+
 class Nameless(ValueError):
     """A test with a number whose docstring does not say what comes in and what happens."""
 
@@ -68,13 +76,28 @@ def read_faults() -> list[Fault]:
 
 
 def _faults_of(path: Path) -> Iterator[Fault]:
-    for function in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(function, ast.FunctionDef) and (named := _NAME.fullmatch(function.name)):
-            told = " ".join((ast.get_docstring(function) or "").split("\n\n")[0].split())
-            sentence = _SENTENCE.fullmatch(told)
+    for test in told_tests(path):
+        if named := _NAME.fullmatch(test.name):
+            sentence = _SENTENCE.fullmatch(test.says)
             if not sentence:
-                raise Nameless(f"{path.name}: {function.name}")
+                raise Nameless(f"{path.name}: {test.name}")
             yield Fault(int(named[1]), named[2], sentence[1], sentence[2], path.name)
+
+
+def told_tests(path: Path) -> Iterator[Told]:
+    """The tests of a file, in its order, with what their docstrings say first."""
+    for one in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(one, ast.FunctionDef) and one.name.startswith("test_"):
+            yield Told(one.name, _first_paragraph(one))
+
+
+def told_about(path: Path) -> str:
+    """What the docstring of a file says first."""
+    return _first_paragraph(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _first_paragraph(documented: ast.Module | ast.FunctionDef) -> str:
+    return " ".join((ast.get_docstring(documented) or "").split("\n\n")[0].split())
 
 
 def missing_numbers() -> list[int]:

@@ -48,7 +48,7 @@ def test_a_diagnosis_without_a_day_is_a_diagnosis() -> None:
     assert left(diagnosis="? | dlbcl") is None
 
 
-def test_without_a_bispecific_antibody() -> None:
+def test_whoever_had_no_bispecific_antibody_leaves() -> None:
     assert left(bsab="2024-01-08 | rituximab") == ("bsab", "no_bsab")
 
 
@@ -56,17 +56,17 @@ def test_a_bispecific_antibody_against_bcma_is_not_one_of_the_study() -> None:
     assert left(bsab="2024-01-08 | teclistamab") == ("bsab", "no_bsab")
 
 
-def test_without_an_infusion() -> None:
+def test_whoever_was_not_infused_leaves() -> None:
     assert left(infusion="") == ("car_t", "collected_not_infused")
     assert left(infusion="", collection="") == ("car_t", "no_infusion")
     assert left(infusion="", collection="2024-03-04 | apheresis | failed") == ("car_t", "no_infusion")
 
 
-def test_a_bispecific_antibody_only_after_car_t() -> None:
+def test_whoever_had_the_bispecific_antibody_only_after_car_t_leaves() -> None:
     assert left(bsab="2024-07-01 | glofitamab", failure="") == ("bsab_before_apheresis", "bsab_only_after_car_t")
 
 
-def test_a_bispecific_antibody_only_as_bridging() -> None:
+def test_whoever_had_the_bispecific_antibody_only_as_bridging_leaves() -> None:
     """Also called banked cells: collected before the first dose."""
     changes = {"bsab": "2024-03-11 | glofitamab", "failure": "2024-03-25 | PD"}
     assert left(**changes) == ("bsab_before_apheresis", "no_bsab_before_apheresis")

@@ -185,7 +185,7 @@ class AdverseEvent(Event):
     grade_max: int
     scale: str = ""
     scale_version: str = ""
-    carrier: Literal["adverse-event", "observation", "condition"] = "adverse-event"
+    carrier: Literal["adverse-event", "observation", "condition", "side-car"] = "adverse-event"
 
     @property
     def grade(self) -> int | None:

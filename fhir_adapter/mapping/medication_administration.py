@@ -10,6 +10,7 @@ from fhir_adapter.cohort.events import Contact, Dose, Infusion, Source
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import MedicationAdministration, Quantity
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.cell_product import collected_by_product, made_from
 from fhir_adapter.mapping.medication import Drug, drug_of
 from fhir_adapter.mapping.reading import Reader, Said, SetAside, set_aside, source_of
 
@@ -34,7 +35,12 @@ def map_administration(
     if drug and given == "no":
         yield set_aside(record, "nothing-given")
     elif drug and drug.agent in car_t:
-        yield _infusion(drug, started, source, record, certain=given == "yes")
+        infusion = _infusion(drug, started, source, record, certain=given == "yes")
+        if isinstance(infusion, Infusion):
+            origin = (record.reference, *made_from(resource, reader))
+            infusion = infusion.model_copy(update={"made_from": origin})
+            yield from collected_by_product(resource, record, reader)
+        yield infusion
     elif drug:
         dose = resource.dosage.dose if resource.dosage else None
         yield Dose(

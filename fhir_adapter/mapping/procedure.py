@@ -8,6 +8,7 @@ from typing import Literal
 from fhir_adapter.cohort.events import Collection, Contact, Infusion, Therapy, Transfusion
 from fhir_adapter.fhir.r4 import Procedure
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.cell_product import collected_by_product, made_from, names_of_collection
 from fhir_adapter.mapping.medication import names_of
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
@@ -37,12 +38,21 @@ def map_procedure(resource: Procedure, record: Record, reader: Reader, car_t: fr
         yield set_aside(record, "no-usable-date")
     elif what.code == "leukapheresis":
         succeeded = resource.status != "stopped" and not _failed(resource, reader)
-        yield Collection(on=started, ended=ended, source=source, flags=what.flags, succeeded=succeeded)
+        yield Collection(
+            on=started,
+            ended=ended,
+            source=source,
+            flags=what.flags,
+            succeeded=succeeded,
+            names=names_of_collection(resource, record),
+        )
     elif resource.status == "stopped" and what.code == "car-t-infusion":
         yield set_aside(record, "infusion-perhaps-not-given")
     elif what.code == "car-t-infusion":
         product, label = _product(resource, reader, car_t)
-        yield Infusion(on=started, source=source, flags=what.flags, product=product, label=label)
+        origin = (record.reference, *made_from(resource, reader))
+        yield Infusion(on=started, source=source, flags=what.flags, product=product, label=label, made_from=origin)
+        yield from collected_by_product(resource, record, reader)
     elif what.code in _TRANSFUSIONS:
         yield Transfusion(on=started, source=source, flags=what.flags, raises=_TRANSFUSIONS[what.code])
     elif what.code in _THERAPIES:

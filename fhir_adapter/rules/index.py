@@ -147,17 +147,36 @@ def index_collection(subject: Subject, study: Study, infusion: PartialDate) -> l
 
 
 def _eligible(subject: Subject, study: Study, infusion: PartialDate) -> list[Collection]:
-    """Collections that may have made the product; the failed ones only for an analysis by the first collection."""
-    gap = study.parameters.episode_gap_days
+    """Collections that may have made the product: those that its record names, with their neighbours, if it names any.
+
+    The failed ones count only when they are named, or for an analysis by the first collection.
+    """
+    gap, by_first = study.parameters.episode_gap_days, study.parameters.index_apheresis == "first"
     earlier = [one.on for one in subject.infusions if one.on and (infusion.earliest - one.on.latest).days > gap]
     since = max(earlier, default=None)
-    return [
+    named = linked_collections(subject, study, infusion)
+    eligible = [
         one
         for one in subject.collections
         if one.on
         and one.on.perhaps_on_or_before(infusion)
-        and (since is None or since.surely_before(one.on))
-        and (one.succeeded or study.parameters.index_apheresis == "first")
+        and (one in named or since is None or since.surely_before(one.on))
+        and (one in named or one.succeeded or by_first)
+    ]
+    if by_first or not named:
+        return eligible
+    return [one for episode in episodes(eligible, gap) if any(each in named for each in episode) for one in episode]
+
+
+def linked_collections(subject: Subject, study: Study, infusion: PartialDate) -> list[Collection]:
+    """The collections that the record of the infusion names as its origin."""
+    gap = timedelta(days=study.parameters.episode_gap_days)
+    near = [one for one in subject.infusions if one.on and abs(one.on.earliest - infusion.earliest) <= gap]
+    origins = {name for one in near for name in one.made_from}
+    return [
+        one
+        for one in subject.collections
+        if one.on and one.on.perhaps_on_or_before(infusion) and origins & {*one.names}
     ]
 
 
@@ -205,6 +224,8 @@ def _collection_steps(subject: Subject, study: Study, collected: list[Collection
     days = {when(one).iso for one in collected}
     if len(days) > 1:
         first += f", the first day of {len(days)}"
+    if linked_collections(subject, study, infusion):
+        first += ", which the record of the product names"
     return [*steps, step(first, collected[0], value=rule, parameter="index_apheresis")]
 
 

@@ -406,6 +406,63 @@ def test_edge_15_after_a_failed_collection_the_second_is_the_index(failure: Json
     assert says(one.index, "the index apheresis is the collection of 2024-03-04")
 
 
+BATCH = {"resourceType": "Medication", "id": "m9", "code": {"text": "CD19 CAR-T cells"}, "batch": {"lotNumber": "L-77"}}
+PRODUCT = {
+    "resourceType": "BiologicallyDerivedProduct",
+    "id": "bag",
+    "productCategory": "cells",
+    "collection": {"collectedDateTime": "2024-02-19T09:00:00+08:00"},
+}
+
+
+def infusion_of(product: str, **elements: object) -> Json:
+    """An infusion that refers to its product instead of naming it."""
+    whole = infused(medicationReference={"reference": product, "display": "CD19 CAR-T cells"}, **elements)
+    del whole["medicationCodeableConcept"]
+    return whole
+
+
+FIRST = collected("2024-02-19", identifier=[{"value": "L-77"}])
+LINKS = [
+    infused(supportingInformation=[{"reference": f"Procedure/{FIRST['id']}"}]),
+    infused(partOf=[{"reference": f"{SERVER}/Procedure/{FIRST['id']}/_history/1"}]),
+    infused(supportingInformation=[{"identifier": {"value": "L-77"}}]),
+    infusion_of("#m9", contained=[BATCH]),
+    infusion_of("Medication/m9"),
+    infusion_of("#bag", contained=[PRODUCT]),
+    done(concept((CPT, "38228")), "2024-04-01", usedReference=[{"reference": "Medication/m9"}]),
+]
+
+
+@pytest.mark.parametrize("infusion", LINKS)
+def test_edge_15_the_collection_that_the_product_names_is_the_index(infusion: Json) -> None:
+    """Of two collections, the one that the record of the product names is the index, by reference, lot number,
+    identifier or day of collection, although the other is later; without such a link it is the last.
+    """
+    records = chart(glofitamab("2024-01-22"), FIRST, infusion, without=["infusion", "pd"])
+    shared = [BATCH | {"meta": {"versionId": "1"}}]
+    one = member([*records, assessed("PD", "2024-02-05")], shared=shared)
+    assert anchors(one).infusion.iso == "2024-04-01"
+    assert washout(one) == 28
+    assert says(one.index, "which the record of the product names")
+    assert washout(member(chart(glofitamab("2024-01-22"), FIRST))) == 42
+
+
+def test_edge_15_equal_numbers_of_different_kinds_are_no_link() -> None:
+    """The same number in two numbering systems says nothing."""
+    first = collected("2024-02-19", identifier=[{"system": "urn:collections", "value": "77"}])
+    other = infused(supportingInformation=[{"identifier": {"system": "urn:encounters", "value": "77"}}])
+    assert washout(member(chart(glofitamab("2024-01-22"), first, other, without=["infusion"]))) == 42
+
+
+def test_edge_18_a_product_that_tells_when_its_cells_were_collected_gives_the_collection() -> None:
+    """Collected elsewhere, but the product's own record has the day: that is the collection."""
+    records = chart(
+        glofitamab("2024-01-22"), infusion_of("#bag", contained=[PRODUCT]), without=["collection", "infusion", "pd"]
+    )
+    assert washout(member([*records, assessed("PD", "2024-02-05")])) == 28
+
+
 def test_edge_16_collections_on_two_days_running_are_one_and_the_first_day_counts() -> None:
     """A collection over consecutive days is one episode; the washout ends on its first day."""
     one = member(chart(glofitamab("2024-01-22"), collected("2024-03-05")))

@@ -16,6 +16,9 @@ _PARAMETERS = (
     "pfs_censor",
     "new_therapy",
     "allo_hct_in_cr",
+    "missed_visits",
+    "efs_response_by_day",
+    "ttnt_death",
     "undated_death",
     "partial_date_policy",
 )

@@ -5,18 +5,19 @@
 | OS | infusion | death | last contact |
 | PFS | infusion | progression or death | last assessment (`pfs_censor`) |
 | DOR, DOCR | first response, first complete response | as PFS | as PFS |
-| EFS | infusion | progression, death or new therapy | as PFS |
-| TTNT | infusion | new therapy or death | last contact |
+| EFS | infusion | progression, death, new therapy, no response in time (`efs_response_by_day`) | as PFS |
+| TTNT | infusion | new therapy or death (`ttnt_death`) | last contact |
 | TTP | infusion | progression | as PFS; a death censors |
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
 from fhir_adapter.analysis.contradictions import contradictions
-from fhir_adapter.analysis.history import History, history
+from fhir_adapter.analysis.history import RESPONDED, History, history
 from fhir_adapter.analysis.landmarks import Landmark
 from fhir_adapter.cohort.estimate import Endpoint, EventTime, NotInEndpoint
 from fhir_adapter.cohort.judgement import Judgement
@@ -106,11 +107,16 @@ def _start(endpoint: Endpoint, known: History, settings: Parameters) -> Landmark
         return known.response
     if endpoint == "DOCR":
         return known.complete_response
-    if settings.time_origin == "infusion":
-        return known.infusion
-    if known.apheresis is None:
-        raise _Left("no_apheresis_date", known.infusion.source)
-    return known.apheresis
+    match settings.time_origin:
+        case "apheresis":
+            start, missing = known.apheresis, "no_apheresis_date"
+        case "decision_date":
+            start, missing = known.decision, "no_decision_date"
+        case _:
+            return known.infusion
+    if start is None:
+        raise _Left(missing, known.infusion.source)
+    return start
 
 
 def _end(endpoint: Endpoint, known: History, settings: Parameters, start: Landmark) -> _End:
@@ -119,7 +125,7 @@ def _end(endpoint: Endpoint, known: History, settings: Parameters, start: Landma
     if endpoint in _BY_ASSESSMENT and (stopped := _stopped_by_treatment(endpoint, known, settings, start, event)):
         return stopped
     if event is not None:
-        return event
+        return _not_overlooked(endpoint, known, settings, start, event)
     censored = _censored(endpoint, known, settings, start)
     if not known.died_undated or endpoint == "TTP":
         return censored
@@ -128,13 +134,42 @@ def _end(endpoint: Endpoint, known: History, settings: Parameters, start: Landma
     return replace(censored, at=censored.at.named(f"death without a date, {censored.at.reason}"))
 
 
+def _not_overlooked(endpoint: Endpoint, known: History, settings: Parameters, start: Landmark, event: _End) -> _End:
+    """The event, unless so many visits were missed before it that nobody knows when it came: then the last assessment.
+
+    A progression or death after `missed_visits` intervals without an assessment is censored there (FDA, table A).
+    """
+    unseen = settings.missed_visits * settings.visit_interval_days
+    if not unseen or endpoint not in _BY_ASSESSMENT or not event.facts & {"progression", "death"}:
+        return event
+    seen = known.assessed_until(event.at)
+    last = max((start, *((seen[0],) if seen else ())), key=lambda day: day.assumed)
+    if (event.at.assumed - last.assumed).days <= unseen:
+        return event
+    return _End(last.named(f"last assessment before {settings.missed_visits} missed visits"), False, event.facts)
+
+
+def _without_response(known: History, settings: Parameters) -> Landmark | None:
+    """The last assessment up to the day by which a response was due, when none of them shows one."""
+    due = known.infusion.assumed + timedelta(days=settings.efs_response_by_day)
+    seen = [one for one in known.assessments if one[0].on.latest <= due]
+    enough = ("CR",) if settings.efs_response == "CR" else RESPONDED
+    if not settings.efs_response_by_day or not seen or any(category in enough for _, category in seen):
+        return None
+    return seen[-1][0].named(f"no {settings.efs_response} by day {settings.efs_response_by_day}")
+
+
 def _first_event(endpoint: Endpoint, known: History, settings: Parameters) -> _End | None:
     facts = _EVENTS[endpoint]
+    if endpoint == "TTNT" and settings.ttnt_death == "censor":
+        facts = ("new_therapy",)
     if endpoint in ("PFS", "DOR", "DOCR") and settings.new_therapy == "event":
         facts = (*facts, "new_therapy")
     if endpoint in _BY_ASSESSMENT and endpoint != "TTP" and settings.allo_hct_in_cr == "event":
         facts = (*facts, "transplant")
     found: list[tuple[Landmark, Fact]] = [(day, fact) for fact in facts if (day := getattr(known, fact)) is not None]
+    if endpoint == "EFS" and (failed := _without_response(known, settings)):
+        found.append((failed, "progression"))
     if not found:
         return None
     first, fact = min(found, key=lambda item: item[0].assumed)
@@ -163,6 +198,8 @@ def _stopped_by_treatment(
 def _censored(endpoint: Endpoint, known: History, settings: Parameters, start: Landmark) -> _End:
     if endpoint == "TTP" and known.death:
         return _End(known.death.named("death without progression"), False, frozenset({"death"}))
+    if endpoint == "TTNT" and known.death:
+        return _End(known.death.named("death without new therapy"), False, frozenset({"death"}))
     if endpoint in _BY_ASSESSMENT and settings.pfs_censor == "last_assessment":
         return _End(known.last_assessment or start.named("not assessed"), False)
     return _End(known.last_contact, False)

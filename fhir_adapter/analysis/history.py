@@ -27,6 +27,7 @@ class History:
 
     infusion: Landmark
     apheresis: Landmark | None
+    decision: Landmark | None
     deaths: tuple[Landmark, ...]
     died_undated: str
     contacts: tuple[Landmark, ...]
@@ -71,6 +72,7 @@ def history(judgement: Judgement, study: Study) -> History | None:
     return History(
         infusion=infusion,
         apheresis=_apheresis(judgement, index),
+        decision=_decision(judgement, index),
         deaths=deaths,
         died_undated=_died_undated(judgement),
         contacts=tuple(contacts),
@@ -143,6 +145,12 @@ def _apheresis(judgement: Judgement, index: Index) -> Landmark | None:
     if index.apheresis is None:
         return None
     return recorded(index.apheresis, "apheresis", judgement.subject.collections, judgement.index.sources)
+
+
+def _decision(judgement: Judgement, index: Index) -> Landmark | None:
+    """The last decision for CAR-T that is surely not after the infusion."""
+    taken = landmarks(judgement.subject.decisions, "decision")
+    return next((day for day in reversed(taken) if day.on.latest <= index.infusion.earliest), None)
 
 
 def _further_treatment(

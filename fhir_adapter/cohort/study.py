@@ -32,6 +32,10 @@ def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
+def _off(value: object) -> object:
+    return 0 if value == "off" else value
+
+
 def _no_cut(value: object) -> object:
     return None if value == "none" else value
 
@@ -39,6 +43,8 @@ def _no_cut(value: object) -> object:
 Window = Annotated[str, AfterValidator(_window)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 Days = Annotated[int, Field(ge=0, le=36525)]
+OrOff = Annotated[int, BeforeValidator(_off), Field(ge=0, le=36525)]
+"""A number that may be `off`: 0."""
 
 
 class Parameters(Frozen):
@@ -48,7 +54,7 @@ class Parameters(Frozen):
     data_cut: Annotated[date | None, BeforeValidator(_no_cut)]
     alive_after_cut: Literal["follow_to_cut", "truncate"] = "follow_to_cut"
     site_time_zone: ZoneName = ""
-    time_origin: Literal["infusion", "apheresis"] = "infusion"
+    time_origin: Literal["infusion", "apheresis", "decision_date"] = "infusion"
     month_days: Annotated[Decimal, Field(gt=0)] = Decimal("30.4375")
     partial_date_policy: Literal["midpoint_flagged", "exclude", "bounds"] = "midpoint_flagged"
     # who belongs to the cohort
@@ -66,8 +72,11 @@ class Parameters(Frozen):
     interval_days: Days = 183
     interval_anchor: Literal["last_dose", "first_dose"] = "last_dose"
     bsab_line_for_status: Literal["last_before_apheresis", "best", "worst"] = "last_before_apheresis"
+    refractory_min_doses: Annotated[int, Field(ge=1)] = 1
+    sd_limit_days: OrOff = 0
     toxicity_stop_with_sd: Literal["undetermined", "refractory"] = "undetermined"
     washout_to: Literal["index_apheresis", "infusion"] = "index_apheresis"
+    index_infusion: Literal["first_after_bsab", "last_after_bsab"] = "first_after_bsab"
     index_apheresis: Literal["last_before_infusion", "first"] = "last_before_infusion"
     episode_gap_days: Days = 3
     # earlier lines
@@ -111,6 +120,11 @@ class Parameters(Frozen):
         tuple[Literal["drug", "car_t", "radiotherapy", "allogeneic-hct"], ...], BeforeValidator(_listed)
     ] = ("drug", "car_t")
     allo_hct_in_cr: Literal["ignore", "censor", "event"] = "ignore"
+    missed_visits: OrOff = 0
+    visit_interval_days: Annotated[int, Field(ge=1, le=36525)] = 90
+    efs_response_by_day: OrOff = 0
+    efs_response: Literal["CR", "PR"] = "PR"
+    ttnt_death: Literal["event", "censor"] = "event"
     undated_death: Literal["censor_flagged", "exclude"] = "censor_flagged"
     timepoints_months: Annotated[tuple[int, ...], BeforeValidator(_listed)] = (6, 12)
     km_ci: Literal["loglog", "log", "plain"] = "loglog"

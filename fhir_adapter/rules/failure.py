@@ -14,7 +14,7 @@ from typing import Literal
 
 from fhir_adapter.cohort.events import Assessment, Dose
 from fhir_adapter.cohort.finding import Failure, Finding, Index, Step, rests_on, step
-from fhir_adapter.cohort.study import Study
+from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.best_response import RESPONDED, Series, best_of, every_series
@@ -28,6 +28,8 @@ _PARAMETERS = (
     "interval_days",
     "interval_anchor",
     "bsab_line_for_status",
+    "refractory_min_doses",
+    "sd_limit_days",
     "toxicity_stop_with_sd",
     "ir_policy",
     "ir_confirm_days",
@@ -43,12 +45,23 @@ class BsabLine:
 
 
 @dataclass(frozen=True)
+class Exposed:
+    """The BsAb doses of the line under one reading: first and last day, days with a dose, and how they ended."""
+
+    first: date
+    last: date
+    doses: int
+    intolerance: bool
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What the assessments of the line say under one reading of the records."""
+    """What the assessments of the line say under one reading of the records; `why` when a limit leaves it open."""
 
     status: Status
     best: str
     progression: date | None
+    why: str = ""
 
 
 def failure(subject: Subject, study: Study, index: Index) -> Finding[Failure]:
@@ -170,34 +183,43 @@ def _outcomes(
         first, last = min(when(dose) for dose in doses), max(until(dose) for dose in doses)
         intolerance = max(doses, key=when).intolerance
         dates = [first, last, *ends, *(when(one) for one in considered)]
-        days_of_all = readings(dates, (study.parameters.interval_days, study.parameters.ir_confirm_days))
+        lengths = (study.parameters.interval_days, study.parameters.ir_confirm_days, study.parameters.sd_limit_days)
+        days_of_all = readings(dates, lengths)
         if days_of_all is None:
             return frozenset()
         for days in days_of_all:
             opens, final, closes = days[0], days[1], min(days[2 : 2 + len(ends)])
             pairs = zip(days[2 + len(ends) :], considered, strict=True)
             inside = [(day, one.category) for day, one in pairs if opens < day <= closes]
-            found.update(
-                _outcome(series, opens, min(final, closes), intolerance, study) for series in every_series(inside)
-            )
+            exposed = Exposed(opens, min(final, closes), len({dose.on for dose in doses}), intolerance)
+            found.update(_outcome(series, exposed, study.parameters) for series in every_series(inside))
     return frozenset(found)
 
 
-def _outcome(series: Series, first: date, last: date, intolerance: bool, study: Study) -> Outcome:
-    best, progressed = best_of(series, study.parameters)
-    status = _status(best, progressed, first, last, intolerance, study)
+def _outcome(series: Series, exposed: Exposed, parameters: Parameters) -> Outcome:
+    best, progressed = best_of(series, parameters)
+    status = _status(best, progressed, exposed, parameters)
+    if status != "refractory":
+        return Outcome(status, best, progressed)
+    if exposed.doses < parameters.refractory_min_doses:
+        why = f"refractory needs {parameters.refractory_min_doses} doses, and fewer were given"
+        return Outcome("undetermined", best, progressed, why)
+    stable = ((progressed or series[-1][0]) - exposed.first).days if best == "SD" else 0
+    if parameters.sd_limit_days and stable > parameters.sd_limit_days:
+        why = f"the disease was stable for longer than {parameters.sd_limit_days} days, and no response was seen"
+        return Outcome("undetermined", best, progressed, why)
     return Outcome(status, best, progressed)
 
 
-def _status(best: str, progressed: date | None, first: date, last: date, intolerance: bool, study: Study) -> Status:
-    parameters = study.parameters
-    anchor = first if parameters.interval_anchor == "first_dose" else last
+def _status(best: str, progressed: date | None, exposed: Exposed, parameters: Parameters) -> Status:
+    anchor = exposed.first if parameters.interval_anchor == "first_dose" else exposed.last
     early = progressed is not None and (progressed - anchor).days <= parameters.interval_days
     if parameters.bsab_status_rule == "pd_within":
         if progressed is None:
             return "undetermined"
         return "refractory" if early else "relapsed"
-    if best == "SD" and intolerance and progressed is None and parameters.toxicity_stop_with_sd == "undetermined":
+    stopped = best == "SD" and exposed.intolerance and progressed is None
+    if stopped and parameters.toxicity_stop_with_sd == "undetermined":
         return "undetermined"
     if best in ("SD", "PD"):
         return "refractory"
@@ -217,6 +239,9 @@ def _settle(outcomes: frozenset[Outcome]) -> tuple[Status, str, str]:
     status = next(iter(statuses))
     if status != "undetermined":
         return status, best, ""
+    whys = {outcome.why for outcome in outcomes}
+    if len(whys) == 1 and "" not in whys:
+        return status, best, whys.pop()
     if best in RESPONDED:
         return status, best, "a response is recorded, but no progression before the collection"
     if best == "SD":

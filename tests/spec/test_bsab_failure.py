@@ -325,3 +325,46 @@ def test_a_dose_known_to_the_month_may_open_a_line_of_its_own_or_join_the_next()
     """
     assert status(table) == "undetermined"
     assert status(table.replace("2024-01    |", "2024-01-01 |")) == "undetermined"
+
+
+# ------------------------------------------------------------------------------------------ limits of the definition
+
+
+def test_one_dose_may_be_too_little_to_call_the_lymphoma_refractory() -> None:
+    """A study may ask for a minimum exposure: below it, progression is no proof that the drug does not work."""
+    once = patient("2024-01-01 | glofitamab\n2024-02-01 | PD\n2024-03-01 | apheresis\n2024-04-01 | infusion")
+    assert failure_of(once).verdict == "refractory"
+    short = failure_of(once, refractory_min_doses=2)
+    assert short.verdict == "undetermined"
+    assert "refractory needs 2 doses" in short.sentence
+    twice = patient(
+        "2024-01-01 | glofitamab\n2024-01-08 | glofitamab\n2024-02-01 | PD\n2024-03-01 | apheresis\n2024-04-01 | infusion"
+    )
+    assert failure_of(twice, refractory_min_doses=2).verdict == "refractory"
+
+
+def test_a_relapse_needs_no_minimum_exposure() -> None:
+    """A response was seen, so the exposure was enough."""
+    answered = patient(
+        "2024-01-01 | glofitamab\n2024-01-20 | CR\n2024-02-01 | PD\n2024-03-01 | apheresis\n2024-04-01 | infusion"
+    )
+    assert failure_of(answered, refractory_min_doses=5).verdict == "relapsed"
+
+
+def test_stable_disease_for_long_may_not_be_refractory() -> None:
+    """Stable for more than six months is not refractory where a study limits the time, and without a response it is
+    no relapse either."""
+    held = "2024-01-01 | glofitamab\n2024-03-01 | SD\n{} | PD\n2024-12-01 | apheresis\n2024-12-30 | infusion"
+    for progressed, expected in (("2024-06-01", "refractory"), ("2024-07-02", "refractory"), ("2024-07-03", None)):
+        found = failure_of(patient(held.format(progressed)), sd_limit_days=183)
+        assert found.verdict == (expected or "undetermined")
+    assert failure_of(patient(held.format("2024-07-03"))).verdict == "refractory"
+    assert failure_of(patient(held.format("2024-07")), sd_limit_days=183).verdict == "undetermined"
+
+
+def test_refractory_on_treatment_is_progression_soon_after_the_last_dose() -> None:
+    """On treatment: progression within 28 days of the last dose; later it is a relapse."""
+    rule = {"bsab_status_rule": "pd_within", "interval_days": 28}
+    for progressed, expected in (("2024-02-05", "refractory"), ("2024-02-06", "relapsed")):
+        person = patient(f"2024-01-08 | glofitamab\n{progressed} | PD\n2024-03-01 | apheresis\n2024-04-01 | infusion")
+        assert failure_of(person, **rule).verdict == expected

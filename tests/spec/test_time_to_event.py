@@ -219,3 +219,57 @@ def test_event_free_survival_ends_with_a_new_therapy_and_time_to_progression_doe
     assert told(found["EFS"]) == (50, "event", "new therapy")
     assert told(found["TTNT"]) == (50, "event", "new therapy")
     assert told(found["TTP"]) == (182, "censored", "death without progression")
+
+
+# --------------------------------------------------------------------------------- what a study may ask otherwise
+
+
+def test_a_progression_after_missed_visits_is_censored_at_the_last_assessment() -> None:
+    """Nobody knows when it came: with two visits missed, the time ends where the disease was last seen quiet."""
+    table = "2024-01-29 | PR\n2024-07-28 | PD"  # 181 days later
+    asked = {"missed_visits": 2, "visit_interval_days": 90}
+    assert pfs(table) == (209, "event", "progression")
+    assert pfs(table, **asked) == (28, "censored", "last assessment before 2 missed visits")
+    in_time = "2024-01-29 | PR\n2024-07-27 | PD"
+    assert pfs(in_time, **asked) == (208, "event", "progression")
+    assert pfs("2024-07-01 | death", **asked) == (0, "censored", "last assessment before 2 missed visits")
+    assert overall("2024-07-01 | death", **asked) == (182, "event", "death")
+    assert pfs(table, missed_visits="off") == (209, "event", "progression")
+
+
+def test_event_free_survival_may_ask_for_a_response_by_a_day() -> None:
+    """No response at the last assessment up to that day is an event; one that came in time is none."""
+    stable = "2024-01-29 | SD\n2024-03-30 | SD\n2024-06-01 | PR\n2024-09-01 | PD"
+    due = {"efs_response_by_day": 90}
+    assert told(times(stable)["EFS"]) == (244, "event", "progression")
+    assert told(times(stable, **due)["EFS"]) == (89, "event", "no PR by day 90")
+    assert told(times(stable, **due)["PFS"]) == (244, "event", "progression")
+    partial = "2024-01-29 | PR\n2024-09-01 | PD"
+    assert told(times(partial, **due)["EFS"]) == (244, "event", "progression")
+    assert told(times(partial, **due, efs_response="CR")["EFS"]) == (28, "event", "no CR by day 90")
+    assert told(times("2024-06-01 | PR", **due)["EFS"]) == (152, "censored", "last assessment")
+
+
+def test_a_death_may_censor_the_time_to_the_next_therapy() -> None:
+    assert told(times("2024-07-01 | death")["TTNT"]) == (182, "event", "death")
+    assert told(times("2024-07-01 | death", ttnt_death="censor")["TTNT"]) == (
+        182,
+        "censored",
+        "death without new therapy",
+    )
+
+
+@pytest.mark.parametrize("endpoint", ["OS", "PFS", "DOR", "DOCR", "EFS", "TTNT", "TTP"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "2024-01-29 | CR\n2024-06-01 | visit",
+        "2024-01-29 | CR\n2024-06-01 | PD\n2024-07-01 | death",
+        "2024-01-29 | CR\n2024-03-01 | polatuzumab-vedotin\n2024-07-01 | death",
+        "2024-01-29 | CR\n2024-03-01 | allogeneic-hct\n? | death",
+    ],
+)
+def test_every_event_and_censoring_has_a_reason_and_a_record(table: str, endpoint: str) -> None:
+    one = times(table)[endpoint]
+    assert one.reason
+    assert "/_history/" in one.source

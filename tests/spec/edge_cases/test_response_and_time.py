@@ -374,3 +374,15 @@ def test_nobody_needs_a_response_assessment_to_be_judged() -> None:
     """Without one the best response is not evaluable and PFS is censored on day 0."""
     assert isinstance(judged(chart(*GLOFITAMAB)), Judgement)
     assert told("PFS", infused(INFUSED)) == (0, "censored", "not assessed")
+
+
+def test_time_may_begin_at_the_decision_for_car_t() -> None:
+    """The last decision before the infusion; one against it is none, and without one the times cannot be counted."""
+    origin = {"time_origin": "decision_date"}
+    decided = [
+        answered({"text": "CAR-T decision"}, "2024-02-20", valueString="indicated"),
+        answered({"text": "CAR-T decision"}, "2024-03-20", valueBoolean=False),
+    ]
+    assert told("OS", *decided, seen_at("2024-08-01"), **origin) == (163, "censored", "last contact")
+    assert gone(person(seen_at("2024-08-01"), **origin), **origin)["OS"] == "no_decision_date"
+    assert told("OS", *decided, seen_at("2024-08-01")) == (122, "censored", "last contact")

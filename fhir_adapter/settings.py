@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     set: Annotated[dict[str, str], BeforeValidator(_text)] = {}
     out: Path = Path("out")
     patients: Path | None = None
+    adverse_events: Path | None = None
     group: Id = ""
     list: Id = ""
     by_code: tuple[str, ...] = ()

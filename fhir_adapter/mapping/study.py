@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from fhir_adapter.mapping.artefacts import (
 )
 from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
+from fhir_adapter.mapping.side_car import SideCar
 from fhir_adapter.mapping.terminology import Terminology
 from fhir_adapter.mapping.units import Units, read_units
 from fhir_adapter.packaged import data_folder
@@ -40,13 +41,14 @@ _GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A checked study: what it asks (`study`), and the tables that mappers read with."""
+    """A checked study: what it asks (`study`), the tables that mappers read with, and events from beside the server."""
 
     study: Study
     folder: Path
     terms: Terminology
     units: Units
     site_system: str
+    side_car: SideCar = field(default_factory=SideCar)
 
     def reader(self, shared: list[Record], base_url: str = "") -> Reader:
         """The reader for mappers; `shared` are the resources that belong to no person (Medication)."""

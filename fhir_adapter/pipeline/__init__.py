@@ -7,12 +7,13 @@ alone from what is in the landing store, and the same store, study and software 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from fhir_adapter.mapping.study import read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.fetch import AS_EVERY_NIGHT, Fetched, Manner, reached
 from fhir_adapter.pipeline.moment import known
 from fhir_adapter.pipeline.results import Results, Stage, make_results
+from fhir_adapter.pipeline.site import study_of
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -22,7 +23,7 @@ __all__ = ["Manner", "Results", "Stage", "continue_from_store", "fetch_only", "r
 
 def run(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Results:
     """Everything in order. `started_at` is an instant; nothing else depends on the clock."""
-    folder = read_study(settings.study, settings.set)
+    folder = study_of(settings)
     out = OutputFolder(settings.out)
     out.check()
     with (
@@ -52,7 +53,7 @@ def continue_from_store(settings: Settings, started_at: str, last: Stage, say: P
     """Map, judge, analyse, ... up to the stage `last`, from what the last fetch left, or an earlier one (`as_of`)."""
     if last == "publish":
         settings = with_last_parameters(settings, say)
-    folder = read_study(settings.study, settings.set)
+    folder = study_of(settings)
     out = OutputFolder(settings.out)
     with out.locked(), Store.reopen(out.store) as store:
         return make_results(known(store, as_of), folder, settings, out, started_at, last, say)
@@ -67,6 +68,9 @@ def with_last_parameters(settings: Settings, say: Progress) -> Settings:
     if written is None:
         return settings
     last = json.loads(written).get("asked", {})
+    events = last.get("adverse_events")
+    if events and settings.adverse_events is None:
+        settings = settings.model_copy(update={"adverse_events": Path(events)})
     study = settings.study if "study" in settings.model_fields_set else last.get("study", settings.study)
     parameters = {**last.get("set", {}), **settings.set}
     kept = {key: value for key, value in last.get("set", {}).items() if key not in settings.set}

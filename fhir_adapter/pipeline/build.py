@@ -10,10 +10,12 @@ from functools import cached_property
 from fhir_adapter.analysis.endpoint_findings import endpoint_findings
 from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.cohort.estimate import EventTime, NotInEndpoint
+from fhir_adapter.cohort.events import AdverseEvent
 from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.flow import FlowRow, flow
 from fhir_adapter.cohort.judgement import Excluded, Judgement
 from fhir_adapter.cohort.study import Study
+from fhir_adapter.cohort.subject import Subject, in_order
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.r4 import Patient, decode
 from fhir_adapter.fhir.record import Record, Unreadable
@@ -117,6 +119,10 @@ def build_from(
         *(set_aside(one, "about-no-patient") for one in shared if one.type != "Medication"),
         *_strangers(by_person, survivor_of),
         *_in_quarantine(quarantined),
+        *(
+            SetAside("patient-not-among-the-data", "AdverseEvent", str(one.source))
+            for one in folder.side_car.strangers(frozenset(survivor_of))
+        ),
     ]
     unmapped: list[Unmapped] = []
     for survivor, ids in groups(survivor_of).items():
@@ -125,7 +131,7 @@ def build_from(
         aside += person.set_aside
         unmapped += person.unmapped
         if person.subject:
-            judged.append(judge(person.subject, folder.study))
+            judged.append(judge(_with(folder.side_car.about(ids), person.subject), folder.study))
     included = tuple(one for one in judged if isinstance(one, Judgement))
     excluded = tuple(one for one in judged if isinstance(one, Excluded))
     timed = [event_times(one, folder.study) for one in included]
@@ -138,6 +144,13 @@ def build_from(
         contradictions=tuple(one for _, left in timed for one in left),
         set_aside=tuple(sorted(aside)),
         unmapped=tuple(sorted(unmapped)),
+    )
+
+
+def _with(events: Sequence[AdverseEvent], person: Subject) -> Subject:
+    """The person with the adverse events that the site keeps beside the server."""
+    return (
+        person.model_copy(update={"adverse_events": in_order([*person.adverse_events, *events])}) if events else person
     )
 
 

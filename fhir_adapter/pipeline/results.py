@@ -70,6 +70,7 @@ def make_results(
             sending = _send(lambda: publish.send(found, cohort, content, changed, settings, out), settings.destination)
     about_run = _about_run(cohort, ledger, started_at, parts, store)
     about_run |= {"delivered": sending.told, "asked": {"study": settings.study, "set": dict(settings.set)}}
+    about_run["asked"] |= {"adverse_events": str(settings.adverse_events or ""), "sha256": folder.side_car.sha256}
     about_run |= {"as_of": known.told}
     written = (json.dumps(about_run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)

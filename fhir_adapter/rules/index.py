@@ -78,7 +78,7 @@ def index(subject: Subject, study: Study) -> Finding[Index]:
         steps=tuple(steps),
         sources=rests_on(chosen, collected, depletion[:1]),
         parameters=study.parameters.named(
-            "index_apheresis", "episode_gap_days", "conditioning_window_days", "new_therapy_includes"
+            "index_infusion", "index_apheresis", "episode_gap_days", "conditioning_window_days", "new_therapy_includes"
         ),
     )
 
@@ -110,7 +110,7 @@ def episodes(events: Sequence[E], gap_days: int) -> list[list[E]]:
 
 
 def index_infusion(subject: Subject, study: Study) -> list[Infusion]:
-    """The first infusion whose cells were collected after a BsAb dose, else the first after one, else the first.
+    """The first (or last) infusion whose cells were collected after a BsAb dose, else after one, else of any.
 
     Records of neighbouring days are one infusion.
     """
@@ -126,7 +126,8 @@ def index_infusion(subject: Subject, study: Study) -> list[Infusion]:
         if follows_bsab(episode, start(index_collection(subject, study, start(episode)) or episode))
     ]
     after = [episode for episode in grouped if follows_bsab(episode, start(episode))]
-    return (collected or after or grouped or [[]])[0]
+    candidates = collected or after or grouped or [[]]
+    return candidates[-1 if study.parameters.index_infusion == "last_after_bsab" else 0]
 
 
 def bsab_doses(subject: Subject, study: Study) -> list[Dose]:

@@ -383,6 +383,26 @@ def test_edge_14_of_two_infusions_the_first_after_failure_is_the_index() -> None
     assert found.next_therapy.iso == "2024-09-02"
 
 
+def test_edge_14_the_study_may_take_the_last_infusion_instead() -> None:
+    """By parameter the last infusion after the bispecific antibody is the index, with its own collection."""
+    second = [collected("2024-08-05"), infused("2024-09-02")]
+    one = member(chart(glofitamab("2024-01-22"), *second), index_infusion="last_after_bsab")
+    assert anchors(one).infusion.iso == "2024-09-02"
+    assert anchors(one).next_therapy is None
+    assert washout(one) == 196  # 22 January to 5 August 2024
+
+
+def test_edge_14_adverse_events_count_only_up_to_the_second_infusion() -> None:
+    """The window of adverse events of the first infusion ends before the second."""
+    coded = concept(("http://terminology.hl7.org/CodeSystem/mdr", "10052015"), text="CRS grade 3")
+    late = resource("AdverseEvent", "crs", actuality="actual", event=coded, date="2024-04-25")
+    early = resource("AdverseEvent", "crs", actuality="actual", event=coded, date="2024-04-05")
+    again = infused("2024-04-20")
+    for event, terms in ((late, []), (early, ["crs"])):
+        one = member(chart(glofitamab("2024-01-22"), event, again))
+        assert [found.value.code for found in one.toxicities if found.value] == terms
+
+
 def test_edge_14_an_infusion_before_the_bispecific_antibody_is_not_the_index() -> None:
     """Earlier CAR-T counts as a line; the index is the infusion after the bispecific antibody."""
     earlier = [collected("2022-01-10"), infused("2022-02-07")]

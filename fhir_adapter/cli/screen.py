@@ -109,6 +109,7 @@ def print_ledger(ledger: tuple[StreamLedger, ...] | list[StreamLedger]) -> None:
         ("quarantined", lambda one: one.quarantined),
         ("deleted", lambda one: one.deleted),
         ("gone", lambda one: one.swept),
+        ("retries", lambda one: one.retries),
     )
     width = max((len(one.stream) for one in ledger), default=6)
     print("  ".join([f"{'stream':{width}}", *(f"{name:>11}" for name, _ in columns), "state"]))

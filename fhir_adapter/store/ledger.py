@@ -11,7 +11,8 @@ class StreamLedger:
 
     `announced` is what the source said it would send (None if it did not say). `deleted` are deletions that
     the stream itself reported; `swept` are resources that a complete fetch did not show any more, no part of
-    `received`. `conflicts` counts contents that came under a version number of another content.
+    `received`. `conflicts` counts contents that came under a version number of another content,
+    `retries` requests that had to be repeated.
     """
 
     stream: str
@@ -23,6 +24,7 @@ class StreamLedger:
     deleted: int
     swept: int
     conflicts: int
+    retries: int
     complete: bool
     unverified: bool
     reason: str

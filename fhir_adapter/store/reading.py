@@ -31,7 +31,7 @@ WHERE {moment} AND (shown.type, shown.id) > (:after_type, :after_id) {condition}
 ORDER BY shown.type, shown.id LIMIT :limit
 """
 _LEDGER = """
-SELECT stream, announced, received, stored, duplicate, quarantined, deleted, swept, conflicts,
+SELECT stream, announced, received, stored, duplicate, quarantined, deleted, swept, conflicts, retries,
     complete, unverified, reason
 FROM stream WHERE run = ? ORDER BY stream
 """

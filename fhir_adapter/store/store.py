@@ -124,15 +124,17 @@ class Store(View):
         *,
         deleted: Sequence[Deletion] = (),
         cursor: tuple[str, str] | None = None,
+        retries: int = 0,
     ) -> None:
         """Store what one page or file part brought, in one transaction with its ledger and its cursor.
 
         `deleted` are deletions that the stream itself reports. `cursor` is a person (empty: everybody) and the instant
         from which this stream has to be asked for again; give it with the last page of what it stands for.
+        `retries` is how often the page had to be asked for again.
         """
         with self._connection.transaction() as database:
             writing.require_open(database, run)
-            writing.land(database, run, stream, records, quarantined, deleted)
+            writing.land(database, run, stream, records, quarantined, deleted, retries)
             if cursor:
                 writing.write_cursor(database, stream, *cursor)
 

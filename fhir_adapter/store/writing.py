@@ -15,17 +15,18 @@ from fhir_adapter.store.newest import Held, read_moment
 from fhir_adapter.store.showing import Showing, held_versions
 
 _COUNT = """
-INSERT INTO stream (run, stream, received, stored, duplicate, quarantined, deleted, conflicts)
-VALUES (:run, :stream, :received, :stored, :duplicate, :quarantined, :deleted, :conflicts)
+INSERT INTO stream (run, stream, received, stored, duplicate, quarantined, deleted, conflicts, retries)
+VALUES (:run, :stream, :received, :stored, :duplicate, :quarantined, :deleted, :conflicts, :retries)
 ON CONFLICT (run, stream) DO UPDATE SET
     received = received + excluded.received,
     stored = stored + excluded.stored,
     duplicate = duplicate + excluded.duplicate,
     quarantined = quarantined + excluded.quarantined,
     deleted = deleted + excluded.deleted,
-    conflicts = conflicts + excluded.conflicts
+    conflicts = conflicts + excluded.conflicts,
+    retries = retries + excluded.retries
 """
-_COUNTED = ("received", "stored", "duplicate", "quarantined", "deleted", "conflicts")
+_COUNTED = ("received", "stored", "duplicate", "quarantined", "deleted", "conflicts", "retries")
 _FINISH_STREAM = """
 INSERT INTO stream (run, stream, announced, complete, reason, unverified) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (run, stream) DO UPDATE SET
@@ -96,8 +97,9 @@ def land(
     records: Sequence[Record],
     quarantined: Sequence[Quarantined],
     deleted: Sequence[Deletion],
+    retries: int,
 ) -> None:
-    counts: Counter[str] = Counter(quarantined=len(quarantined), deleted=len(deleted))
+    counts: Counter[str] = Counter(quarantined=len(quarantined), deleted=len(deleted), retries=retries)
     counts["received"] = len(records) + len(quarantined) + len(deleted)
     for thing in quarantined:
         _set_aside(database, run, stream, thing)

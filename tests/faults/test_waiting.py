@@ -60,10 +60,11 @@ def test_04b_a_wait_beyond_every_deadline(hospital: Hospital) -> None:
 
 
 def test_05_five_errors_then_an_answer(hospital: Hospital) -> None:
-    """HTTP 500 five times, then 200: success, after five waits."""
+    """HTTP 500 five times, then 200: success, after five waits; the ledger counts 5 retries."""
     hospital.front.on("Observation", *repeated(says("500 Error"), 5))
-    hospital.is_whole(hospital.fetch())
-    assert len(hospital.waits) == 5
+    night = hospital.fetch()
+    hospital.is_whole(night)
+    assert (len(hospital.waits), night.ledger["Observation"].retries) == (5, 5)
     assert len(hospital.front.pages("Observation")) == 8 + 5
 
 

@@ -126,7 +126,9 @@ class Landing:
         accepted, refused = self._through_the_gate(stream, records)
         # A file may be named after a patient; the stream is not.
         quarantined = [*(msgspec.structs.replace(one, stream=stream) for one in page.quarantined), *refused]
-        self._store.land(self.run, stream, accepted, quarantined, deleted=page.deleted, cursor=page.cursor)
+        self._store.land(
+            self.run, stream, accepted, quarantined, deleted=page.deleted, cursor=page.cursor, retries=page.retries
+        )
         remember_urns(self._store, page.aliases)
         account.passed_over.update(_name_of(record.type) for record in page.records if record.type not in self._types)
         account.announced[part] = page.announced

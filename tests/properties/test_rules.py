@@ -6,7 +6,7 @@ a worse value never improves a grade.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,6 +14,18 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from properties.vague_tables import (
+    BASELINE_ROWS,
+    BSAB_ROWS,
+    DRUG_ROWS,
+    EVERYTHING,
+    INDEX,
+    SCAN_ROWS,
+    WHOLE,
+    Row,
+    rows,
+    tables,
+)
 from pydantic import BaseModel
 from spec.people import (
     age_of,
@@ -34,42 +46,6 @@ from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.subject import EVENT_FIELDS, Subject, in_order
 from fhir_adapter.rules.grading import grade
 
-_START = date(2023, 6, 1)
-_PRECISION = {"day": 10, "month": 7, "year": 4}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A record with the day it truly was, and what of it was written down."""
-
-    day: date
-    precision: str
-    what: str
-
-    def written(self, exact: bool) -> str:
-        kept = 10 if exact else _PRECISION[self.precision]
-        return f"{self.day.isoformat()[:kept]} | {self.what}"
-
-
-def rows(*what: str, spread: int = 330, precisions: Sequence[str] = ("day", "day", "month")) -> st.SearchStrategy[Row]:
-    days = st.integers(0, spread).map(lambda shift: _START + timedelta(days=shift))
-    return st.builds(Row, days, st.sampled_from(precisions), st.sampled_from(what))
-
-
-def tables(*some: st.SearchStrategy[Row], most: int = 6, fixed: str = "") -> st.SearchStrategy[tuple[str, str]]:
-    """(a record as written, the same record with every day)."""
-
-    def both(found: list[Row]) -> tuple[str, str]:
-        return tuple("\n".join([fixed, *(row.written(exact) for row in found)]) for exact in (False, True))  # type: ignore[return-value]
-
-    return st.lists(st.one_of(*some), min_size=1, max_size=most).map(both)
-
-
-_INDEX = "2024-03-04 | apheresis\n2024-04-01 | infusion"
-_BSAB_ROWS = rows("glofitamab", "glofitamab", "epcoritamab", "glofitamab | amount unknown")
-_DRUG_ROWS = rows("rituximab", "obinutuzumab", "polatuzumab-vedotin", "lenalidomide", "fludarabine")
-_SCAN_ROWS = rows("CR", "PR", "SD", "PD", "PD", "NE", "IR")
-
 
 def within(inner: Any, outer: Any) -> bool:
     """Whether one interval lies in another; both have two whole numbers."""
@@ -80,7 +56,7 @@ def within(inner: Any, outer: Any) -> bool:
 # ---------------------------------------------------------------------------------------------- more exact dates
 
 
-@given(tables(_BSAB_ROWS, rows("apheresis", spread=300), fixed="2023-06-10 | glofitamab\n2024-04-01 | infusion"))
+@given(tables(BSAB_ROWS, rows("apheresis", spread=300), fixed="2023-06-10 | glofitamab\n2024-04-01 | infusion"))
 def test_a_more_exact_date_never_leads_out_of_the_interval_of_the_washout(table: tuple[str, str]) -> None:
     written, exact = (washout_of(patient(one)).value for one in table)
     if written and exact:
@@ -88,7 +64,7 @@ def test_a_more_exact_date_never_leads_out_of_the_interval_of_the_washout(table:
 
 
 @given(
-    tables(_BSAB_ROWS, _SCAN_ROWS, rows("polatuzumab-vedotin"), fixed=_INDEX),
+    tables(BSAB_ROWS, SCAN_ROWS, rows("polatuzumab-vedotin"), fixed=INDEX),
     st.sampled_from(("best_response", "best_response_or_pd_within", "pd_within")),
     st.sampled_from((28, 84, 183)),
 )
@@ -98,7 +74,7 @@ def test_a_more_exact_date_never_overturns_a_settled_failure(table: tuple[str, s
         assert exact == written
 
 
-@given(tables(_BSAB_ROWS, _DRUG_ROWS, fixed=_INDEX), st.sampled_from((30, 90, 180)))
+@given(tables(BSAB_ROWS, DRUG_ROWS, fixed=INDEX), st.sampled_from((30, 90, 180)))
 def test_a_more_exact_date_never_leads_out_of_the_range_of_lines(table: tuple[str, str], gap: int) -> None:
     written, exact = (lines_of(patient(one), gap_days=gap).value for one in table)
     assert written is not None
@@ -117,25 +93,7 @@ def test_a_more_exact_date_never_leads_out_of_the_ages(born: date, kept: int, in
     assert within(exact, written)
 
 
-_BASELINE_ROWS = rows(
-    "ldh 200 (-250)",
-    "ldh 300 (-250)",
-    "ECOG 1",
-    "ECOG 2",
-    "stage 2",
-    "stage 4",
-    "stage 4 | condition",
-    "disease in bone",
-    "disease in lung",
-    "disease in none",
-    "lesion 40",
-    "lesion 90",
-)
-
-
-@given(
-    tables(_BASELINE_ROWS.map(lambda row: Row(row.day + timedelta(days=150), row.precision, row.what)), fixed=_INDEX)
-)
+@given(tables(BASELINE_ROWS.map(lambda row: Row(row.day + timedelta(days=150), row.precision, row.what)), fixed=INDEX))
 def test_a_more_exact_date_never_leads_out_of_the_range_of_the_ipi_nor_overturns_bulk(table: tuple[str, str]) -> None:
     written, exact = (ipi_of(patient(one)).value for one in table)
     assert written is not None
@@ -148,7 +106,7 @@ def test_a_more_exact_date_never_leads_out_of_the_range_of_the_ipi_nor_overturns
 
 
 @given(
-    tables(_SCAN_ROWS, rows("polatuzumab-vedotin"), fixed="2023-07-05 | infusion", most=5),
+    tables(SCAN_ROWS, rows("polatuzumab-vedotin"), fixed="2023-07-05 | infusion", most=5),
     st.sampled_from(("nonevent_until_confirmed", "as_pd", "as_sd")),
 )
 def test_a_more_exact_date_never_overturns_a_settled_best_response(table: tuple[str, str], policy: str) -> None:
@@ -191,33 +149,16 @@ def test_a_more_exact_date_never_leads_out_of_the_grades(table: tuple[str, str],
 # ------------------------------------------------------------------------------------------------ order and ids
 
 
-_WHOLE = """
-    1960-05-01 | born
-    2022-01-01 | dlbcl
-    2024-03-04 | apheresis
-    2024-04-01 | infusion
-    2023-12-01 | glofitamab
-"""
-_EVERYTHING = st.one_of(
-    _BSAB_ROWS,
-    _DRUG_ROWS,
-    _SCAN_ROWS,
-    _BASELINE_ROWS,
-    rows("platelets 20 (125-350)", "platelets 60 (125-350)", "alt 100 (0-50)", "alt 30 (0-50)", "d-dimer 1 (-0.5)"),
-    rows("CRS 1", "CRS ?", "ICANS 2", "visit", "apheresis", "apheresis | failed", "allogeneic-hct"),
-)
-
-
 def _lines() -> st.SearchStrategy[list[str]]:
-    late = _EVERYTHING.map(lambda row: Row(row.day + timedelta(days=250), row.precision, row.what))
-    return st.lists(st.one_of(_EVERYTHING, late).map(lambda row: row.written(False)), max_size=10)
+    late = EVERYTHING.map(lambda row: Row(row.day + timedelta(days=250), row.precision, row.what))
+    return st.lists(st.one_of(EVERYTHING, late).map(lambda row: row.written(False)), max_size=10)
 
 
 @given(_lines(), st.randoms(use_true_random=False))
 def test_the_order_of_the_records_does_not_matter(some: list[str], chance: Any) -> None:
-    shuffled = [*_WHOLE.strip().splitlines(), *some]
+    shuffled = [*WHOLE.strip().splitlines(), *some]
     chance.shuffle(shuffled)
-    assert judged(patient(_WHOLE + "\n".join(some))) == judged(patient("\n".join(shuffled)))
+    assert judged(patient(WHOLE + "\n".join(some))) == judged(patient("\n".join(shuffled)))
 
 
 def _renamed(person: Subject, chance: Any) -> Subject:
@@ -250,13 +191,13 @@ def _bare(value: object) -> object:
 
 @given(_lines(), st.randoms(use_true_random=False))
 def test_the_ids_of_the_resources_do_not_matter(some: list[str], chance: Any) -> None:
-    person = patient(_WHOLE + "\n".join(some))
+    person = patient(WHOLE + "\n".join(some))
     assert _answers(judged(person)) == _answers(judged(_renamed(person, chance)))
 
 
 @given(_lines())
 def test_a_rule_asked_twice_answers_the_same_and_no_record_makes_a_rule_fail(some: list[str]) -> None:
-    person = patient(_WHOLE + "\n".join(some))
+    person = patient(WHOLE + "\n".join(some))
     assert judged(person) == judged(person)
 
 

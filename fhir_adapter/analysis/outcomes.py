@@ -69,7 +69,7 @@ def response(people: Judgements, study: Study) -> Iterator[Estimate]:
             len(counted),
             study,
             missing=best.count("") + (counted.count("responded-unspecified") if name in ("cr", "pr") else 0),
-            population=denominator.replace("_", " "),
+            population=denominator,
             parameters=parameters,
         )
 

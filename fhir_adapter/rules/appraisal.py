@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from fhir_adapter.cohort.events import Assessment, ResponseCategory
+from fhir_adapter.cohort.finding import Step, step
 from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 
+PARAMETERS = ("deauville_3", "trend_as_response", "clinical_progression", "preferred_assessor")
 _NEGATIVE_TO = {"negative": 3, "positive": 2}  # the highest Deauville score of a metabolic CR
 _BY_UPTAKE: Mapping[str, ResponseCategory] = {"less": "PR", "same": "SD", "more": "PD", "": "NE"}
 _TREND: Mapping[str, str] = {"responded-unspecified": "improved", "SD": "stable", "PD": "worsened"}
@@ -40,9 +42,12 @@ def appraise(subject: Subject, study: Study) -> Subject:
     )
 
 
-def why_overruled(one: Assessment) -> str:
-    """Why an assessment does not count, in words."""
-    return one.flags[-1].replace("-", " ")
+def overruled_steps(overruled: Iterable[Assessment]) -> tuple[Step, ...]:
+    """Which assessments do not count, and why."""
+    return tuple(
+        step(f"{one.category} is not counted: {one.flags[-1].replace('-', ' ')}", one, value=one.category)
+        for one in overruled
+    )
 
 
 def _categorised(one: Assessment, parameters: Parameters) -> Assessment:

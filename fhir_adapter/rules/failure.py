@@ -17,6 +17,7 @@ from fhir_adapter.cohort.finding import Failure, Finding, Index, Step, rests_on,
 from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.rules.appraisal import PARAMETERS, overruled_steps
 from fhir_adapter.rules.best_response import RESPONDED, Series, best_of, every_series
 from fhir_adapter.rules.index import bsab_doses, until, when
 from fhir_adapter.rules.lines import groupings
@@ -33,6 +34,7 @@ _PARAMETERS = (
     "toxicity_stop_with_sd",
     "ir_policy",
     "ir_confirm_days",
+    *PARAMETERS,
 )
 
 
@@ -148,6 +150,7 @@ def _line_failure(line: BsabLine, subject: Subject, study: Study, index: Index) 
         steps=(
             *_steps(line, last_dose, ends),
             *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
+            *overruled_steps(_considered(subject.overruled, first, ends)),
             *_rule_steps(study, until(last_dose), progression),
         ),
         sources=rests_on(list(considered), [min(line.doses, key=when), last_dose]),

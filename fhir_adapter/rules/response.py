@@ -14,7 +14,7 @@ from fhir_adapter.cohort.finding import Finding, Index, Response, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.rules.appraisal import why_overruled
+from fhir_adapter.rules.appraisal import PARAMETERS, overruled_steps
 from fhir_adapter.rules.best_response import (
     NOT_EVALUABLE,
     RESPONDED,
@@ -31,10 +31,7 @@ _PARAMETERS = (
     "ir_policy",
     "ir_confirm_days",
     "first_planned_assessment_day",
-    "deauville_3",
-    "trend_as_response",
-    "clinical_progression",
-    "preferred_assessor",
+    *PARAMETERS,
 )
 
 
@@ -71,10 +68,7 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
         sentence=_sentence(value) + (" A progression without a date is recorded and not counted." if undated else ""),
         steps=(
             *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
-            *(
-                step(f"{one.category} is not counted: {why_overruled(one)}", one, value=one.category)
-                for one in overruled
-            ),
+            *overruled_steps(overruled),
             *(step("a progression without a date is not counted", one) for one in undated),
             *((step("in complete remission before the infusion already", before, value="CR"),) if before else ()),
         ),

@@ -338,7 +338,8 @@ def test_one_dose_may_be_too_little_to_call_the_lymphoma_refractory() -> None:
     assert short.verdict == "undetermined"
     assert "refractory needs 2 doses" in short.sentence
     twice = patient(
-        "2024-01-01 | glofitamab\n2024-01-08 | glofitamab\n2024-02-01 | PD\n2024-03-01 | apheresis\n2024-04-01 | infusion"
+        "2024-01-01 | glofitamab\n2024-01-08 | glofitamab\n2024-02-01 | PD\n"
+        "2024-03-01 | apheresis\n2024-04-01 | infusion"
     )
     assert failure_of(twice, refractory_min_doses=2).verdict == "refractory"
 

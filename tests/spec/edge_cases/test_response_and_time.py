@@ -246,7 +246,30 @@ def test_a_disease_status_is_a_trend_and_no_category() -> None:
     assert told("PFS", worse, trend_as_response="improved") == (0, "censored", "not assessed")
 
 
+def test_a_remission_by_disease_status_is_a_category() -> None:
+    """The older answers of mCODE name the remission itself."""
+    assert response(person(status("550991000124107", "2024-04-29"))).best == "CR"
+    assert response(person(status("551001000124108", "2024-04-29"))).best == "PR"
+
+
+def test_worsened_under_the_bispecific_antibody_is_its_failure() -> None:
+    """Worse before the collection: refractory, unless the study takes no trend for a category."""
+    resources = chart(*GLOFITAMAB, status(WORSENED, "2024-02-12"), without=("pd",))
+    assert member(resources).failure.verdict == "refractory"
+    untold = member(resources, trend_as_response="improved")
+    assert untold.failure.verdict == "undetermined"
+    assert says(untold.failure, "a trend is not a response")
+
+
 # ------------------------------------------------------------------------------------------ response
+
+
+def test_a_stated_category_counts_over_a_score_or_a_trend_of_its_day() -> None:
+    """What a physician concluded is stronger than what can be derived; the derived one is shown."""
+    one = person(assessed("PR", "2024-04-29"), deauville(5, "2024-04-29", **compared("new lesions")))
+    assert response(one).best == "PR"
+    assert says(one.response, "PD is not counted: gives way to stated category")
+    assert response(person(assessed("SD", "2024-04-29"), status(IMPROVED, "2024-04-29"))).best == "SD"
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,8 @@ class Parameters(Frozen):
     lab_baseline: Literal["before_lymphodepletion", "before_infusion"] = "before_lymphodepletion"
     missing_neutrophils: Literal["derived_and_bounded", "derived", "not_reported"] = "derived_and_bounded"
     transfusion: Literal["indicated", "ignored"] = "indicated"
+    icaht: Literal["off", "reported"] = "off"
+    icaht_recovery_days: Days = 3
     worst_grade: Literal["absolute", "treatment_emergent"] = "absolute"
     require_rise: bool = True
     fibrinogen_fall: Literal["abnormal_baseline", "abnormal_value", "off"] = "abnormal_baseline"
@@ -207,6 +209,21 @@ class GradeClause(Frozen):
     text: str = ""
 
 
+class DurationClause(Frozen):
+    """One step of a scale of depth and duration: at least `grade` after `least_days` on the low side of `limit`."""
+
+    term: str
+    term_code: str
+    observable: str
+    first_day: int
+    last_day: int
+    direction: Literal["at_most", "below"]
+    limit: Decimal
+    least_days: int
+    grade: int
+    verified: bool
+
+
 class MeasureFamily(Frozen):
     """One Measure of the study and the statistics its report carries, in order."""
 
@@ -229,6 +246,7 @@ class Study(Frozen):
     labels: Mapping[str, str]
     gradings: Mapping[str, tuple[GradeClause, ...]]
     elevated_terms: Mapping[str, str]
+    durations: tuple[DurationClause, ...] = ()
     measures: tuple[MeasureFamily, ...] = ()
     fingerprint: str = ""
 

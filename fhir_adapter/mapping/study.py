@@ -26,6 +26,7 @@ from fhir_adapter.mapping.artefacts import (
     read_value_sets,
     read_vocabulary,
 )
+from fhir_adapter.mapping.durations import read_durations
 from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.side_car import SideCar
@@ -101,6 +102,7 @@ def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> 
         labels={code: display for displays in vocabulary.displays.values() for code, display in displays.items()},
         gradings={version: _read_grading(common / "grading" / name, units) for version, name in _GRADINGS.items()},
         elevated_terms=elevated,
+        durations=read_durations(common / "grading" / "icaht.csv", units),
         measures=_measures(folder),
         fingerprint=_fingerprint([common, folder], parameters),
     )

@@ -11,6 +11,7 @@ from fhir_adapter.cohort.finding import Finding, Index, Toxicity
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.rules.elevation import elevation
+from fhir_adapter.rules.icaht import icaht
 from fhir_adapter.rules.laboratory_toxicity import laboratory_toxicity
 from fhir_adapter.rules.syndromes import CRS, ICANS, syndrome
 
@@ -24,4 +25,5 @@ def toxicities(subject: Subject, study: Study, index: Index) -> tuple[Finding[To
     for observable, term in study.elevated_terms.items():
         by_name.setdefault(term, []).append(observable)
     found += [elevation(term, observables, subject, study, index) for term, observables in by_name.items()]
+    found += icaht(subject, study, index)
     return tuple(one for one in found if one)

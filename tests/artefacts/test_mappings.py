@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import tomllib
@@ -476,6 +477,21 @@ BY_HAND = [
 @pytest.mark.parametrize(("version", "term", "value", "known", "expected"), BY_HAND)
 def test_grades_worked_out_by_hand(version: str, term: str, value: str, known: dict[str, str], expected: int) -> None:
     assert grade(version, term, value, **known) == expected
+
+
+def test_the_scale_of_depth_and_duration_gets_worse_with_both() -> None:
+    with (MAPPINGS / "common/grading/icaht.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    steps: dict[tuple[str, str], list[tuple[Decimal, int, int]]] = {}
+    for row in rows:
+        steps.setdefault((row["term_code"], row["direction"]), []).append(
+            (-Decimal(row["limit"]), int(row["least_days"]), int(row["grade"]))
+        )
+        assert int(row["first_day"]) < int(row["last_day"])
+        assert row["verified"] in {"yes", "no"}
+    for one in (pair for found in steps.values() for pair in itertools.product(found, found)):
+        (depth, days, grade), (deeper, longer, worse) = one
+        assert not (depth <= deeper and days <= longer) or grade <= worse
 
 
 # ------------------------------------------------------------------------------------------------ units

@@ -106,7 +106,7 @@ def _reference(clause: GradeClause, lab: Lab, baseline: Lab | None) -> Decimal |
 def _applies(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Parameters) -> tuple[bool, bool]:
     """(surely, perhaps) whether the clause is meant for a person with this baseline.
 
-    A missing baseline is graded as a normal one, and a baseline without the limit it would be compared with too.
+    A missing baseline is graded as a normal one. One without a limit of its own is held against that of the value.
     """
     if clause.of == "baseline" and clause.direction in ("fall_at_least", "below"):
         if parameters.fibrinogen_fall == "off" or baseline is None:
@@ -117,15 +117,17 @@ def _applies(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Pa
     if clause.when_baseline == "any":
         return (baseline is not None, baseline is not None) if clause.of == "baseline" else (True, True)
     high_side = clause.direction in ("above", "at_or_above") and clause.when_baseline != "below_normal"
-    wrong = _abnormal(baseline, high_side)
+    wrong = _abnormal(baseline, lab, high_side)
     applies = wrong if clause.when_baseline in ("abnormal", "below_normal") else not wrong
     return applies, applies
 
 
-def _abnormal(baseline: Lab | None, high_side: bool) -> bool:
+def _abnormal(baseline: Lab | None, lab: Lab, high_side: bool) -> bool:
     """Whether the baseline itself was on the wrong side of the laboratory's limit."""
     if baseline is None:
         return False
     if high_side:
-        return baseline.upper_limit is not None and baseline.value > baseline.upper_limit
-    return baseline.lower_limit is not None and baseline.value < baseline.lower_limit
+        upper = lab.upper_limit if baseline.upper_limit is None else baseline.upper_limit
+        return upper is not None and baseline.value > upper
+    lower = lab.lower_limit if baseline.lower_limit is None else baseline.lower_limit
+    return lower is not None and baseline.value < lower

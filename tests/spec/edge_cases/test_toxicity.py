@@ -315,6 +315,12 @@ def test_edge_39_an_abnormal_baseline_is_the_measure_of_liver_values() -> None:
     assert grades("alt-increased", after) == (2, 2)
 
 
+def test_edge_39_a_baseline_without_a_range_is_held_against_the_range_of_the_value() -> None:
+    """ALT 100 was sent without its limit; the limit of 50 of the later value says that it was abnormal."""
+    before = lab("alt", 100, "U/L", "2024-05-27")
+    assert grades("alt-increased", before, lab("alt", 160, "U/L", limits=(7, 50))) == (1, 1)
+
+
 def test_edge_39_a_value_during_lymphodepletion_is_no_baseline() -> None:
     """The baseline is the last value before lymphodepletion, not the last before the infusion."""
     before, during = lab("alt", 100, "U/L", "2024-05-27", (7, 50)), lab("alt", 40, "U/L", "2024-05-30", (7, 50))

@@ -164,6 +164,13 @@ class IpiScore(Frozen):
     extranodal_sites: int | None
 
 
+class Score(Frozen):
+    """A prognostic score: the points that are known or bounded, and the risk group, empty when it is not settled."""
+
+    points: Range
+    group: str
+
+
 class Bulk(Frozen):
     """The longest single diameter at the baseline imaging, in millimetres; None when it is only bounded."""
 

@@ -16,6 +16,7 @@ from fhir_adapter.cohort.finding import (
     IpiScore,
     Lines,
     Response,
+    Score,
     Sites,
     Span,
     Toxicity,
@@ -48,6 +49,7 @@ class Judgement(Frozen):
     sites: Finding[Sites]
     bulk: Finding[Bulk]
     ipi: Finding[IpiScore]
+    ipi_relatives: tuple[Finding[Score], ...] = ()
     response: Finding[Response]
     toxicities: tuple[Finding[Toxicity], ...]
     assessable: AnyFinding
@@ -65,6 +67,7 @@ class Judgement(Frozen):
             self.sites,
             self.bulk,
             self.ipi,
+            *self.ipi_relatives,
             self.response,
             *self.toxicities,
             self.assessable,

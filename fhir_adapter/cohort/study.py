@@ -94,6 +94,11 @@ class Parameters(Frozen):
     ipi_ecog_from: int = 2
     ipi_stage_from: int = 3
     ipi_extranodal_over: int = 1
+    r_ipi_good_from: int = 1
+    r_ipi_poor_from: int = 3
+    nccn_ipi_sites: Annotated[tuple[str, ...], BeforeValidator(_listed)] = (
+        *("bone-marrow", "cns", "liver", "stomach", "small-intestine", "colon", "lung"),
+    )
     ldh_window_days: Days = 28
     ecog_window_days: Days = 42
     imaging_window_days: Days = 42

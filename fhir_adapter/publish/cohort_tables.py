@@ -25,7 +25,8 @@ SUBJECTS = (
     *("subject_id", "patient_ids", "sex", "birth_date", "age_years", "index_date", "apheresis_date"),
     *("bsab_agents", "bsab_targets", "bsab_last_dose_date", "bsab_best_response", "bsab_progression_date"),
     *("bsab_failure", "washout_days", "washout_days_min", "washout_days_max", "prior_lines"),
-    *("ipi", "ipi_min", "ipi_max", "extranodal_sites", "bulky", "longest_diameter_mm", "cart_product"),
+    *("ipi", "ipi_min", "ipi_max", "r_ipi", "aa_ipi", "aa_ipi_min", "aa_ipi_max"),
+    *("nccn_ipi", "nccn_ipi_min", "nccn_ipi_max", "extranodal_sites", "bulky", "longest_diameter_mm", "cart_product"),
     *("cart_targets", "best_response", "progression_date", "last_assessment_date", "death_date", "last_contact_date"),
 )
 FLOW = ("step", "reason", "n_in", "n_out", "n_left")
@@ -112,6 +113,7 @@ def _subject(one: Judgement) -> Row:
         "ipi": ipi.points.settled if ipi else None,
         "ipi_min": ipi.points.lowest if ipi else None,
         "ipi_max": ipi.points.highest if ipi else None,
+        **_ipi_relatives(one),
         "extranodal_sites": sites.count.settled if sites else None,
         "bulky": bulk.bulky if bulk else None,
         "longest_diameter_mm": bulk.longest_mm if bulk else None,
@@ -123,6 +125,18 @@ def _subject(one: Judgement) -> Row:
         "death_date": deaths[0] if deaths else None,
         "last_contact_date": max(contacts, default=None),
     }
+
+
+def _ipi_relatives(one: Judgement) -> dict[str, Cell]:
+    """The group of the R-IPI, and the points of aaIPI and NCCN-IPI."""
+    found = {finding.rule: finding.value for finding in one.ipi_relatives if finding.value}
+    revised = found.pop("r_ipi", None)
+    cells: dict[str, Cell] = {"r_ipi": revised.group if revised else None}
+    for name, score in found.items():
+        cells[name] = score.points.settled
+        cells[f"{name}_min"] = score.points.lowest
+        cells[f"{name}_max"] = score.points.highest
+    return cells
 
 
 def _event(subject_id: str, event: Event) -> dict[str, Cell]:

@@ -15,7 +15,7 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.rules.baseline import last_values, reference_day
 
-_PARAMETERS = (
+PARAMETERS = (
     "ipi_reference",
     "ipi_age_at",
     "ipi_missing",
@@ -43,9 +43,8 @@ class Component:
 
 def ipi(subject: Subject, study: Study, index: Index, age: Finding[Span], sites: Finding[Sites]) -> Finding[IpiScore]:
     """The score from the last value of each component on or before the reference day."""
-    ldh, ratio = _ldh(subject, study, index)
-    ecog, stage = _ecog(subject, study, index), _stage(subject, study, index)
-    parts = [_age(age, study), ldh, ecog, stage, _extranodal(sites, study)]
+    named = components(subject, study, index, age, sites)
+    parts = list(named.values())
     points = Range(lowest=sum(part.points.lowest for part in parts), highest=sum(part.points.highest for part in parts))
     settled = points.settled
     text = f"IPI {settled}" if settled is not None else f"IPI between {points.lowest} and {points.highest}"
@@ -59,16 +58,29 @@ def ipi(subject: Subject, study: Study, index: Index, age: Finding[Span], sites:
         else IpiScore(
             points=points,
             age=age.value.days if age.value else None,
-            ldh_ratio=ratio,
-            ecog=ecog.value,
-            stage=stage.value,
+            ldh_ratio=_ratio(last_ldh(subject, study, index)[0]),
+            ecog=named["ecog"].value,
+            stage=named["stage"].value,
             extranodal_sites=sites.value.count.settled if sites.value else None,
         ),
         sentence=f"{text}: " + "; ".join(part.step.says for part in parts) + ".",
         steps=tuple(part.step for part in parts),
         sources=tuple(dict.fromkeys((*age.sources, *sources, *sites.sources))),
-        parameters=study.parameters.named(*_PARAMETERS),
+        parameters=study.parameters.named(*PARAMETERS),
     )
+
+
+def components(
+    subject: Subject, study: Study, index: Index, age: Finding[Span], sites: Finding[Sites]
+) -> dict[str, Component]:
+    """The five components by name, in the order in which they are told."""
+    return {
+        "age": _age(age, study),
+        "ldh": _ldh(subject, study, index),
+        "ecog": _ecog(subject, study, index),
+        "stage": _stage(subject, study, index),
+        "sites": _extranodal(sites, study),
+    }
 
 
 def _point(scores: bool) -> Range:
@@ -85,16 +97,23 @@ def _age(age: Finding[Span], study: Study) -> Component:
     return Component(points, step(says, value=years, unit="a", parameter="ipi_age_over"))
 
 
-def _ldh(subject: Subject, study: Study, index: Index) -> tuple[Component, float | None]:
-    window = study.parameters.ldh_window_days
+def last_ldh(subject: Subject, study: Study, index: Index) -> tuple[list[Lab], bool]:
+    """(every LDH that may be the last in its window, whether there surely is one)."""
     tests = [one for one in subject.labs if one.observable == "ldh"]
-    last, sure = last_values(tests, reference_day(index, study), window)
-    scores = [_above(one, study) for one in last]
+    return last_values(tests, reference_day(index, study), study.parameters.ldh_window_days)
+
+
+def _ldh(subject: Subject, study: Study, index: Index) -> Component:
+    last, sure = last_ldh(subject, study, index)
+    scores = [ldh_above(one, study.parameters.ipi_ldh_over_uln) for one in last]
     told = [f"{one.comparator}{one.value} {one.unit}, upper limit {one.upper_limit or 'not given'}," for one in last]
-    component = _component("LDH", last, told, scores, sure, "", "ldh_window_days")
+    return _component("LDH", last, told, scores, sure, "", "ldh_window_days")
+
+
+def _ratio(last: Sequence[Lab]) -> float | None:
+    """LDH as a multiple of its upper limit, when one exact value is the last."""
     only = last[0] if len(last) == 1 else None
-    ratio = float(only.value / only.upper_limit) if only and only.upper_limit and not only.comparator else None
-    return component, ratio
+    return float(only.value / only.upper_limit) if only and only.upper_limit and not only.comparator else None
 
 
 def _component(
@@ -112,11 +131,11 @@ def _component(
     return Component(points, step(says, last[-1], value=values, parameter=window), last[-1])
 
 
-def _above(lab: Lab, study: Study) -> Range:
-    """The point for LDH above the laboratory's own upper limit; not known without one."""
+def ldh_above(lab: Lab, times: Decimal | int) -> Range:
+    """The point for LDH above a multiple of the laboratory's own upper limit; not known without one."""
     if not lab.upper_limit:
         return UNKNOWN
-    return _bounded(lab, lab.upper_limit * study.parameters.ipi_ldh_over_uln)
+    return _bounded(lab, lab.upper_limit * times)
 
 
 def _bounded(lab: Lab, threshold: Decimal) -> Range:

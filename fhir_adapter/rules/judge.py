@@ -21,6 +21,7 @@ from fhir_adapter.rules.exposure import exposure
 from fhir_adapter.rules.failure import failure
 from fhir_adapter.rules.index import index
 from fhir_adapter.rules.ipi import ipi
+from fhir_adapter.rules.ipi_relatives import ipi_relatives
 from fhir_adapter.rules.lines import lines
 from fhir_adapter.rules.response import response
 from fhir_adapter.rules.toxicity import toxicities
@@ -68,6 +69,7 @@ def judge(person: Subject, study: Study) -> Judgement | Excluded:
         sites=organs,
         bulk=bulk(subject, study, anchors),
         ipi=ipi(subject, study, anchors, years, organs),
+        ipi_relatives=ipi_relatives(subject, study, anchors, years, organs),
         response=response(subject, study, anchors),
         toxicities=toxicities(subject, study, anchors),
         assessable=ready,

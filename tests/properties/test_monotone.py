@@ -24,6 +24,7 @@ from fhir_adapter.cohort.finding import (
     IpiScore,
     Lines,
     Response,
+    Score,
     Sites,
     Span,
     Toxicity,
@@ -50,7 +51,7 @@ def _answers(finding: AnyFinding) -> Mapping[str, Open]:
     match finding.value:
         case Span(shortest=low, longest=high):
             return {"length": (low, high)}
-        case Lines(count=count) | Sites(count=count) | IpiScore(points=count):
+        case Lines(count=count) | Sites(count=count) | IpiScore(points=count) | Score(points=count):
             return {"number": (count.lowest, count.highest)}
         case Bulk(bulky=bulky):
             return {"bulky": (bulky, bulky)}

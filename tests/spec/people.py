@@ -35,6 +35,7 @@ from fhir_adapter.cohort.finding import (
     IpiScore,
     Lines,
     Response,
+    Score,
     Sites,
     Span,
     Toxicity,
@@ -49,6 +50,7 @@ from fhir_adapter.rules.exposure import exposure
 from fhir_adapter.rules.failure import failure
 from fhir_adapter.rules.index import index
 from fhir_adapter.rules.ipi import ipi
+from fhir_adapter.rules.ipi_relatives import ipi_relatives
 from fhir_adapter.rules.judge import judge
 from fhir_adapter.rules.lines import lines
 from fhir_adapter.rules.response import response
@@ -213,6 +215,13 @@ def bulk_of(person: Subject, **parameters: object) -> Finding[Bulk]:
 def ipi_of(person: Subject, **parameters: object) -> Finding[IpiScore]:
     asked, known = study(**parameters), anchors(person, **parameters)
     return ipi(person, asked, known, baseline.age(person, asked, known), baseline.sites(person, asked, known))
+
+
+def relatives_of(person: Subject, **parameters: object) -> dict[str, Finding[Score]]:
+    """R-IPI, aaIPI and NCCN-IPI by rule."""
+    asked, known = study(**parameters), anchors(person, **parameters)
+    age, sites = baseline.age(person, asked, known), baseline.sites(person, asked, known)
+    return {one.rule: one for one in ipi_relatives(person, asked, known, age, sites)}
 
 
 def response_of(person: Subject, **parameters: object) -> Finding[Response]:

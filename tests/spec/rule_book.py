@@ -24,11 +24,13 @@ SECTIONS = {
     "test_washout": "Washout",
     "test_prior_lines": "Lines of therapy",
     "test_age_and_ipi": "Age and the International Prognostic Index",
+    "test_relatives_of_the_ipi": "Relatives of the IPI",
     "test_bulk_and_sites": "Bulk and extranodal sites",
     "test_best_response": "Best response",
     "test_time_to_event": "Time to an event",
     "test_crs_and_icans": "CRS and ICANS",
     "test_laboratory_toxicity": "Laboratory toxicity",
+    "test_icaht": "ICAHT",
     "test_data_cut": "The data cut",
     "test_vague_records": "Vague records",
 }

@@ -107,6 +107,20 @@ class Exposures(Frozen):
     clipped: bool = False
     bridging: bool = False
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What a reader of the washout should know beside its days."""
+        told = {
+            "from-statement": self.evidence == "statement",
+            "from-dispense": self.evidence == "dispense",
+            "from-order": self.evidence == "request",
+            "doubtful-dose": bool(self.unsure_sources),
+            "dose-on-the-day": self.same_day_as_apheresis,
+            "clipped": self.clipped,
+            "bridging-with-bsab": self.bridging,
+        }
+        return tuple(name for name, holds in told.items() if holds)
+
 
 class Index(Frozen):
     """The anchors of a person's time line; apheresis may be unknown (collected elsewhere).

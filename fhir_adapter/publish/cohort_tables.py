@@ -24,7 +24,8 @@ K = TypeVar("K", bound=tuple[str, ...])
 SUBJECTS = (
     *("subject_id", "patient_ids", "sex", "birth_date", "age_years", "index_date", "apheresis_date"),
     *("bsab_agents", "bsab_targets", "bsab_last_dose_date", "bsab_best_response", "bsab_progression_date"),
-    *("bsab_failure", "washout_days", "washout_days_min", "washout_days_max", "prior_lines"),
+    *("bsab_failure", "washout_days", "washout_days_min", "washout_days_max"),
+    *("washout_flags", "prior_lines"),
     *("ipi", "ipi_min", "ipi_max", "r_ipi", "aa_ipi", "aa_ipi_min", "aa_ipi_max"),
     *("nccn_ipi", "nccn_ipi_min", "nccn_ipi_max", "extranodal_sites", "bulky", "longest_diameter_mm", "cart_product"),
     *("cart_targets", "best_response", "progression_date", "last_assessment_date", "death_date", "last_contact_date"),
@@ -109,6 +110,7 @@ def _subject(one: Judgement) -> Row:
         "washout_days": washout.days if washout else None,
         "washout_days_min": washout.shortest if washout else None,
         "washout_days_max": washout.longest if washout else None,
+        "washout_flags": exposed.flags if exposed else (),
         "prior_lines": lines.count.settled if lines else None,
         "ipi": ipi.points.settled if ipi else None,
         "ipi_min": ipi.points.lowest if ipi else None,

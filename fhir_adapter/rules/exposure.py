@@ -5,7 +5,8 @@ Parameters: docs/reference/parameters.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from fhir_adapter.cohort.events import Dose
@@ -24,67 +25,92 @@ def exposure(subject: Subject, study: Study, index: Index) -> Finding[Exposures]
     A stopped dose without amount may or may not have been given, and a partial date may or may not lie before the
     collection: the last dose is the interval between both readings.
     """
-    limit = _limit(subject, study, index)
-    doses = [dose for dose in bsab_doses(subject, study) if when(dose).perhaps_on_or_before(limit)]
-    undated = undated_bsab_doses(subject, study)
-    certain = [dose for dose in doses if dose.given == "yes" and when(dose).surely_on_or_before(limit)]
-    unsure = [*(dose for dose in doses if dose not in certain), *undated]
-    bridging = [
-        dose
-        for dose in bsab_doses(subject, study)
-        if limit.surely_before(when(dose)) and when(dose).surely_before(index.infusion)
-    ]
-    if not certain:
-        told = "was certainly given before" if unsure else "precedes"
-        return Finding(
-            rule="exposure",
-            verdict="undetermined" if unsure else "not met",
-            sentence=f"No dose of a bispecific antibody {told} the collection.",
-            steps=tuple(_dose_step(dose, study) for dose in unsure),
-            sources=rests_on(unsure),
-        )
-    last = _last(certain, unsure, limit)
-    by_agent = _by_agent(certain, study, limit)
-    final = max(certain, key=lambda dose: (_end(dose, limit), dose.source.reference))
+    doses = _Doses.of(subject, study, index)
+    if not doses.certain:
+        return _none_certain(doses.unsure, study)
+    last, final, by_agent = doses.last, doses.final, _by_agent(doses.certain, study, doses.limit)
     value = Exposures(
         exposures=by_agent,
         last_dose=last,
         last_source=str(final.source),
-        unsure_sources=rests_on(unsure),
-        days_to_collection=_days_to_collection(certain, unsure, index.apheresis),
-        evidence=weakest([final, *unsure]),
-        same_day_as_apheresis=last.exact and last == limit,
-        clipped=_is_clipped(final, limit),
-        bridging=bool(bridging),
+        unsure_sources=rests_on(doses.unsure),
+        days_to_collection=_days_to_collection(doses.certain, doses.unsure, index.apheresis),
+        evidence=weakest([final, *doses.unsure]),
+        same_day_as_apheresis=last.exact and last == doses.limit,
+        clipped=final.ongoing or doses.limit.surely_before(until(final)),
+        bridging=bool(doses.bridging),
     )
     names = ", ".join(f"{study.display(one.agent)} ({'x'.join(one.targets)})" for one in by_agent)
-    steps = [
-        *(
-            step(
-                f"{one.doses} doses of {study.display(one.agent)}, {one.first.iso} to {one.last.iso}",
-                min((dose for dose in certain if dose.agent == one.agent), key=when),
-                value=str(one.doses),
-            )
-            for one in by_agent
-        ),
-        step(f"the last dose up to the day of the collection was on {last.iso}", final),
-        *(_dose_step(dose, study) for dose in unsure),
-        *(step("a BsAb dose between collection and infusion is bridging, not washout", dose) for dose in bridging),
-        *_outranked_steps(subject, study),
-    ]
-    if value.clipped:
-        steps.append(step("the record of the last dose ends after the collection, or not at all: cut off there", final))
-    if value.same_day_as_apheresis:
-        steps.append(step("the last dose falls on the day of the collection", final))
     return Finding(
         rule="exposure",
         verdict="met",
         value=value,
         sentence=f"Had {names} up to {_name(index)}, last on {last_dose_told(value)}.",
-        steps=tuple(steps),
-        sources=rests_on([min(certain, key=when), final], unsure),
+        steps=(*_steps(doses, value, study), *_outranked_steps(subject, study)),
+        sources=rests_on([min(doses.certain, key=when), final], doses.unsure),
         parameters=study.parameters.named("exposure_evidence", "banked_cells"),
     )
+
+
+@dataclass(frozen=True)
+class _Doses:
+    """The BsAb doses as they lie around the day up to which they count."""
+
+    limit: PartialDate
+    certain: tuple[Dose, ...]
+    unsure: tuple[Dose, ...]
+    bridging: tuple[Dose, ...]
+
+    @classmethod
+    def of(cls, subject: Subject, study: Study, index: Index) -> _Doses:
+        limit, dated = _limit(subject, study, index), bsab_doses(subject, study)
+        before = [dose for dose in dated if when(dose).perhaps_on_or_before(limit)]
+        certain = [dose for dose in before if dose.given == "yes" and when(dose).surely_on_or_before(limit)]
+        doubtful = [dose for dose in before if dose not in certain]
+        bridging = [
+            dose for dose in dated if limit.surely_before(when(dose)) and when(dose).surely_before(index.infusion)
+        ]
+        unsure = (*doubtful, *undated_bsab_doses(subject, study))
+        return cls(limit, tuple(certain), unsure, tuple(bridging))
+
+    @property
+    def final(self) -> Dose:
+        """The dose that certainly ended last."""
+        return max(self.certain, key=lambda dose: (_end(dose, self.limit), dose.source.reference))
+
+    @property
+    def last(self) -> PartialDate:
+        """The last dose as an interval; a dose without a date may be as late as the collection."""
+        ends = [_end(dose, self.limit) for dose in self.certain]
+        perhaps = [_end(dose, self.limit).latest if dose.on else self.limit.latest for dose in self.unsure]
+        return PartialDate(max(end.earliest for end in ends), max([*(end.latest for end in ends), *perhaps]))
+
+
+def _none_certain(unsure: Sequence[Dose], study: Study) -> Finding[Exposures]:
+    told = "was certainly given before" if unsure else "precedes"
+    return Finding(
+        rule="exposure",
+        verdict="undetermined" if unsure else "not met",
+        sentence=f"No dose of a bispecific antibody {told} the collection.",
+        steps=tuple(_dose_step(dose, study) for dose in unsure),
+        sources=rests_on(unsure),
+    )
+
+
+def _steps(doses: _Doses, value: Exposures, study: Study) -> Iterator[Step]:
+    for one in value.exposures:
+        says = f"{one.doses} doses of {study.display(one.agent)}, {one.first.iso} to {one.last.iso}"
+        first = min((dose for dose in doses.certain if dose.agent == one.agent), key=when)
+        yield step(says, first, value=str(one.doses))
+    yield step(f"the last dose up to the day of the collection was on {value.last_dose.iso}", doses.final)
+    yield from (_dose_step(dose, study) for dose in doses.unsure)
+    for dose in doses.bridging:
+        yield step("a BsAb dose between collection and infusion is bridging, not washout", dose)
+    if value.clipped:
+        says = "the record of the last dose ends after the collection, or not at all: cut off there"
+        yield step(says, doses.final)
+    if value.same_day_as_apheresis:
+        yield step("the last dose falls on the day of the collection", doses.final)
 
 
 def _name(index: Index) -> str:
@@ -109,19 +135,6 @@ def _end(dose: Dose, limit: PartialDate) -> PartialDate:
         return PartialDate(limit.earliest, limit.latest)
     end = PartialDate(when(dose).earliest, limit.latest) if dose.ongoing else until(dose)
     return PartialDate(min(end.earliest, limit.latest), min(end.latest, limit.latest))
-
-
-def _is_clipped(dose: Dose, limit: PartialDate) -> bool:
-    return dose.ongoing or limit.surely_before(until(dose))
-
-
-def _last(certain: Sequence[Dose], unsure: Sequence[Dose], limit: PartialDate) -> PartialDate:
-    """The last dose as an interval; a dose without a date may be as late as the collection."""
-    ends = [_end(dose, limit) for dose in certain]
-    perhaps = [_end(dose, limit).latest if dose.on else limit.latest for dose in unsure]
-    return PartialDate(
-        max(end.earliest for end in ends), max(end.latest for end in (*ends, *map(PartialDate.on, perhaps)))
-    )
 
 
 def _days_to_collection(certain: Sequence[Dose], unsure: Sequence[Dose], apheresis: PartialDate | None) -> Span | None:

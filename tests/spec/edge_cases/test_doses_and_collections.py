@@ -125,7 +125,7 @@ def test_edge_04_a_washout_from_an_order_says_so() -> None:
     """Where the study accepts orders, a washout that rests on one is labelled as from an order."""
     one = member(chart(ordered("2024-01-22")), exposure_evidence=EVERY_EVIDENCE)
     assert washout(one) == 42
-    assert exposed(one).evidence == "request"
+    assert exposed(one).flags == ("from-order",)
     assert "from order" in one.washout.sentence
     assert "from order" not in member(chart(glofitamab("2024-01-22"))).washout.sentence
 
@@ -264,9 +264,9 @@ def test_edge_08_a_planned_end_after_the_collection_is_clipped() -> None:
     one = member(chart(given(BLINATUMOMAB, effectivePeriod={"start": "2024-02-20", "end": "2024-03-19"})))
     assert exposed(one).last_dose.iso == "2024-03-04"
     assert washout(one) == 0
-    assert exposed(one).clipped
+    assert exposed(one).flags == ("dose-on-the-day", "clipped")
     assert says(one.exposure, "cut off there")
-    assert not exposed(member(chart(glofitamab("2024-01-22")))).clipped
+    assert exposed(member(chart(glofitamab("2024-01-22")))).flags == ()
 
 
 MEDICATION: Json = {"resourceType": "Medication", "id": "m1", "meta": {"versionId": "1"}, "code": GLOFITAMAB}
@@ -575,5 +575,5 @@ def test_edge_a_bispecific_antibody_between_collection_and_infusion_is_bridging(
     """Doses after the collection are bridging, reported and not counted for the washout."""
     one = member(chart(glofitamab("2024-01-22"), glofitamab("2024-03-11")))
     assert washout(one) == 42
-    assert exposed(one).bridging
+    assert exposed(one).flags == ("bridging-with-bsab",)
     assert says(one.exposure, "bridging")

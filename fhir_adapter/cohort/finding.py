@@ -161,10 +161,11 @@ class Line(Frozen):
 
 
 class Lines(Frozen):
-    """The lines before the index apheresis, the BsAb line included."""
+    """The lines before the index apheresis, the BsAb line included. `cells` are the CAR-T and allogeneic ones."""
 
     count: Range
     lines: tuple[Line, ...]
+    cells: tuple[str, ...] = ()
 
 
 class IpiScore(Frozen):

@@ -62,11 +62,12 @@ def lines(subject: Subject, study: Study, index: Index) -> Finding[Lines]:
     if index.apheresis is None:
         steps.append(step("no collection is known, so bridging cannot be told from a line"))
     settled = count.settled
+    cells = {given[one].agent for line in _first(found) for one in line if not isinstance(given[one].event, Dose)}
     text = str(settled) if settled is not None else f"{count.lowest} to {count.highest}"
     return Finding(
         rule="lines",
         verdict="met" if settled is not None else "undetermined",
-        value=Lines(count=count, lines=shown),
+        value=Lines(count=count, lines=shown, cells=tuple(sorted(cells))),
         sentence=f"{text} lines of therapy before the collection.",
         steps=tuple(steps),
         sources=rests_on(firsts),

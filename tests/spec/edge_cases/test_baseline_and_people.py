@@ -67,18 +67,21 @@ def organs(*resources: Json) -> tuple[str, ...] | None:
 
 
 EARLIER_CELLS = [
-    (given("CD19 CAR-T cells", "2022-09-01"), "cart-unspecified"),
+    (given("CD19 CAR-T cells", "2022-09-01"), "cd19-cart-investigational"),
     (done("allogeneic hematopoietic stem cell transplantation", "2022-09-01"), "allogeneic-hct"),
     (done("异基因造血干细胞移植", "2022-09"), "allogeneic-hct"),
 ]
 
 
-@pytest.mark.parametrize("cells", [cells for cells, _ in EARLIER_CELLS])
-def test_edge_48_cells_before_the_bsab_are_a_line_and_keep_the_person(cells: Json) -> None:
-    """CAR-T cells or an allogeneic transplantation before the BsAb: the person stays, and they count as a line."""
+@pytest.mark.parametrize(("cells", "flag"), EARLIER_CELLS)
+def test_edge_48_cells_before_the_bsab_are_a_line_and_keep_the_person(cells: Json, flag: str) -> None:
+    """CAR-T cells or an allogeneic transplantation before the BsAb: the person stays, they count as a line, and the
+    person is flagged.
+    """
     one = member(chart(given("R-CHOP: doxorubicin", "2021-07-01"), cells, BSAB))
     assert one.lines.value is not None
     assert one.lines.value.count == Range(lowest=3, highest=3)
+    assert one.lines.value.cells == (flag,)
     assert anchor(one) == "2024-04-01"
 
 

@@ -108,7 +108,8 @@ class OutputFolder:
         self.prepare()
         lock = FileLock(self.path / "lock", timeout=_LOCK_SECONDS, mode=0o600)
         try:
-            lock.acquire()
+            with _disk(self.path):
+                lock.acquire()
         except Timeout:
             message = f"another run is working in {self.path}{self._told_holder()}"
             raise LockedError(message, "wait for it to end, or use another --out") from None

@@ -35,6 +35,6 @@ R4_TYPES: tuple[str, ...] = tuple(_NAMES.split())
 
 
 def kind_of(stream: str) -> str:
-    """The resource type that a stream is named after; `file` when it is named after something else, perhaps a person."""
+    """The resource type that a stream is named after; `file` when it has another name, perhaps that of a person."""
     first = re.split(r"[^A-Za-z]", stream.rpartition("/")[2], maxsplit=1)[0]
     return first if first in R4_TYPES else "file"

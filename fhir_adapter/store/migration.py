@@ -19,8 +19,8 @@ CREATE TABLE today (run INTEGER NOT NULL) STRICT;
 INSERT INTO today SELECT coalesce(max(run), 0) FROM old_run;
 {tables}
 INSERT INTO run SELECT run, started_at, finished, complete, changed_at, zeroblob({size}) FROM old_run;
-INSERT INTO stream SELECT run, stream, announced, received, stored, duplicate, quarantined, deleted, swept, conflicts, 0,
-    complete, unverified, reason FROM old_stream;
+INSERT INTO stream SELECT run, stream, announced, received, stored, duplicate, quarantined, deleted, swept,
+    conflicts, 0, complete, unverified, reason FROM old_stream;
 INSERT INTO version SELECT seq, type, id, version, content, last_updated, person, first_run, last_run, sha256
     FROM old_version;
 INSERT INTO body SELECT seq, body FROM old_version;

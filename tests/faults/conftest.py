@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hospital import Hospital, content_of, hospital_with
+from served_hospital import Hospital, content_of, hospital_with
 from whole_runs import bundles, server_with
 
 from fhir_adapter.ehr.transport import Transport

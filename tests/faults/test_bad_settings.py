@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from front import Front
-from hospital import Hospital
+from served_hospital import Hospital
 from whole_runs import command
 
 TEN_MEGABYTES = b"# nothing\n" * 1_000_000

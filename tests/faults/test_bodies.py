@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from faultserver import GZIP, answer, bomb, chunked, drips, is_silent, resets, sends
 from front import FHIR, Trick, does, framed, says, then
-from hospital import Hospital
+from served_hospital import Hospital
 from whole_runs import bundles, command, files, resources, write_ndjson
 
 from fhir_adapter.ehr.decompression import decoder_for

@@ -7,10 +7,10 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from chart import LAB, PATIENT, Bring, from_a_folder, from_a_server, lab, spelled, text, with_value
 from faultserver import GZIP, chunked
 from front import FHIR, framed
-from hospital import Hospital, Night
+from made_up_chart import LAB, PATIENT, Bring, from_a_folder, from_a_server, lab, spelled, text, with_value
+from served_hospital import Hospital, Night
 from whole_runs import Resource, bundles, command, resource, resources, succeed, write_ndjson
 
 ANC = resource("Observation/SYN-12-anc-20250207")

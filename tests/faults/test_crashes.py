@@ -19,7 +19,7 @@ import pytest
 from faultserver import is_silent
 from front import does
 from harmed_runs import harmed
-from hospital import Hospital, Night
+from served_hospital import Hospital, Night
 from whole_runs import COMMAND, Resource, bundles, command, files, resources, run_process, tree, write_ndjson
 
 from fhir_adapter.output_folder import OutputFolder

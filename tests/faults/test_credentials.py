@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import trustme
 from faultserver import FaultServer, answer
-from hospital import Night
 from joserfc.jwk import ECKey, RSAKey
+from served_hospital import Night
 from smartserver import CLIENT, SECRET, SmartServer, smart_server
 from whole_runs import bundles, command
 

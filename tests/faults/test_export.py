@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from faultserver import answer
 from front import Asked, Exchange, framed, repeated, says
-from hospital import Hospital, Night, hospital_with
+from served_hospital import Hospital, Night, hospital_with
 from whole_runs import COMMAND, bundles, people, server_with, succeed
 
 from fhir_adapter.ehr.bulk import run_export

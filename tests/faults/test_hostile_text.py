@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from front import changed
-from hospital import Hospital
+from served_hospital import Hospital
 from whole_runs import Ran, Resource, bundles, command, resources, succeed, write_ndjson
 
 HOSTILE = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from front import Asked, Json, changed, says
-from hospital import Hospital, Night
+from served_hospital import Hospital, Night
 from whole_runs import command, files
 
 MEANING = "Adverse events are unknown from this source, which is not the same as none."

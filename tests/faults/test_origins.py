@@ -10,7 +10,7 @@ import pytest
 import trustme
 from faultserver import FaultServer, answer, fault_server, sends
 from front import FHIR, Exchange, Front, Trick, changed, says, with_next
-from hospital import Hospital, Night
+from served_hospital import Hospital, Night
 
 from fhir_adapter.sandbox import Sandbox
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from front import FHIR, Exchange, Json, Trick, changed, ignores, renamed_next, says, tells_the_truth, with_next
-from hospital import Hospital
+from served_hospital import Hospital
 from whole_runs import resource
 
 PATIENT = resource("Patient/SYN-12")

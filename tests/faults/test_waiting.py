@@ -6,7 +6,7 @@ import re
 
 import pytest
 from front import repeated, says
-from hospital import Hospital
+from served_hospital import Hospital
 
 DATE = "Date: Wed, 21 Oct 2026 07:26:30 GMT"
 

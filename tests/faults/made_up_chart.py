@@ -11,7 +11,7 @@ from typing import Any
 
 from faultserver import answer
 from front import FHIR, framed
-from hospital import Hospital, Night
+from served_hospital import Hospital, Night
 from whole_runs import Resource, bundles, command, resource, resources, succeed, write_ndjson
 
 LAB = resource("Observation/SYN-12-ldh-20241210")

@@ -1,7 +1,7 @@
 # Everything that can be done here. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers check fixtures lock clean
+.PHONY: help setup demo test test-servers bench check fixtures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ test: setup  ## check, then run the tests
 
 test-servers: setup  ## test against HAPI and Medplum (needs a JDK 17, Maven and Node 20 with npm)
 	@$(BIN)/python -m pytest tests/server
+
+bench: setup  ## measure the extraction against its baselines (some minutes; quiet machine)
+	@$(BIN)/python benchmarks/extraction.py
 
 check: setup  ## lint, format, types, import floors
 	@$(BIN)/ruff check .

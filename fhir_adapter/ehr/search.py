@@ -28,6 +28,7 @@ _MAX_RESTARTS = 2
 _HOPELESS = 5  # people refused, with nobody answered before
 _NARROWER_MAY_WORK = frozenset({400, 403, 422})
 _NOT_FOUND = 404
+_GRAIN_S = 2.0  # a Date header tells whole seconds, and the answer was some time on its way
 _NOTHING_PUBLISHED = "Nothing is published from incomplete data; the last good outputs stay."
 _IGNORED = "the server does not heed {}, so it gives everything every time"
 _REFUSED = "the server refused {}, so everything was asked for"
@@ -194,7 +195,7 @@ class Search:
             window, remark, began = (self._window.param, f"ge{since}"), _REFUSED, False
             try:
                 for page, chain in self._repeated((*filters, window), person):
-                    if chain.asked_at is not None and chain.asked_at < read_instant(self._window.cursor(person)):
+                    if self._went_back(chain.asked_at, person):
                         remark = _CLOCK
                         break
                     began = True
@@ -207,6 +208,10 @@ class Search:
                     raise
         for page, chain in self._repeated(filters, person):
             yield self._remarked(page, remark), chain
+
+    def _went_back(self, asked_at: float | None, person: str) -> bool:
+        """Does the server's clock show an earlier time than it did when the cursor was set?"""
+        return asked_at is not None and asked_at + _GRAIN_S < read_instant(self._window.cursor(person))
 
     def _is_ignored(self, page: Page, chain: Chain, since: str) -> bool:
         """Does the server give what did not change?"""

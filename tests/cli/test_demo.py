@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from whole_runs import ROOT, Ended, Ran, bundles, command
 
-from fhir_adapter.pipeline import demo
+from fhir_adapter.pipeline import demo, loading
 
 CUTS = ("2025-02-24", "2025-08-01")
 STUDY = ROOT / "mappings" / "bsab-cart-dlbcl"
@@ -74,7 +74,7 @@ def small_study(tmp_path: Path) -> Path:
 
 def compared(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Ended:
     monkeypatch.setattr(demo, "STUDY", str(study))
-    monkeypatch.setattr(demo, "fixture_bundles", lambda: iter(bundles("SYN-01")))
+    monkeypatch.setattr(loading, "fixture_bundles", lambda: iter(bundles("SYN-01")))
     ended = command("demo", "--out", out)
     assert "Traceback" not in ended.told
     return ended

@@ -119,6 +119,15 @@ def test_a_server_whose_clock_went_back_is_asked_for_everything(store: Store, se
     assert row(server.fetch(store), "Observation").received <= 1
 
 
+def test_a_moment_lost_to_whole_seconds_is_no_clock_that_went_back(store: Store, server: ChangingServer) -> None:
+    """A bulk export tells its time to the millisecond, the next answer's Date header only to the second."""
+    server.fetch(store, horizon_s=0)
+    server.wait(-1)
+    server.put("Observation", "o3", status="amended")
+    fetched = row(server.fetch(store, horizon_s=0), "Observation")
+    assert (fetched.complete, fetched.stored, fetched.reason) == (True, 1, "")
+
+
 def test_a_server_that_tells_no_time_is_asked_for_everything(store: Store, server: ChangingServer) -> None:
     def without_date(request: httpx.Request) -> httpx.Response | None:
         path, query = request.url.path.removeprefix("/fhir/"), request.url.query.decode()

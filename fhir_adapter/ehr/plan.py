@@ -71,6 +71,13 @@ class StreamPlan(msgspec.Struct, frozen=True):
     searchable: bool = True
     unseen: str = ""
 
+    @property
+    def tells_deletions(self) -> bool:
+        """Does the history of the type tell everything that disappears? Not for those who ask for a part of it: a
+        resource may leave that part without being deleted.
+        """
+        return self.history and self.how == "search" and bool(self.since_param)
+
     def for_people(self, people: Sequence[str]) -> StreamPlan:
         """The same plan, knowing which people there are."""
         return msgspec.structs.replace(self, people=tuple(people))

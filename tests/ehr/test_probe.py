@@ -206,6 +206,15 @@ def test_nothing_is_probed_where_nothing_answers() -> None:
     assert probed(*(f"forbids-{type}" for type in READ)) == {}
 
 
+def test_a_history_says_nothing_about_a_part_of_a_type() -> None:
+    """With a list of patients deletions are found by comparing, whatever history the server has."""
+    transport, _ = lying()
+    finding = probe_history(transport, plan(fetch_capability(transport), READ, ["p1"]))
+    assert finding.verdict == "WARN"
+    assert "Observation" in finding.seen
+    assert "sweep_every" in finding.means
+
+
 @pytest.mark.parametrize(
     ("lies", "expected"),
     [((), "OK"), (("offers-no-history",), "WARN"), (("has-no-history",), "WARN"), (("history-is-a-search",), "WARN")],

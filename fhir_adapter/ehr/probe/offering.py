@@ -32,9 +32,13 @@ def probe_history(transport: Transport, streams: Sequence[StreamPlan]) -> Findin
     """Does the server tell what was deleted?"""
     name = "deletions"
     sweeps = "Deletions are noticed when everything is compared, every few runs (`sweep_every`)."
-    told = [stream for stream in streams if stream.history and stream.how != "unsupported"]
-    if not told:
+    if not any(stream.history for stream in streams):
         return warn(name, "the server offers no history of a type", sweeps)
+    if in_parts := [stream.type for stream in streams if stream.history and stream.how in ("person", "codes")]:
+        return warn(name, f"a history does not tell who leaves a part of a type: {', '.join(in_parts)}", sweeps)
+    told = [stream for stream in streams if stream.tells_deletions]
+    if not told:
+        return warn(name, "no type is asked for in a way that a history could complete", sweeps)
     reply = ask(transport, f"{told[0].type}/_history", ONE)
     if reply.bundle is None or reply.bundle.type != "history":
         return warn(name, f"the history of {told[0].type}: {reply.refusal or 'something else came'}", sweeps)

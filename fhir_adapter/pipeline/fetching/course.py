@@ -17,7 +17,7 @@ from fhir_adapter.ehr.window import Window
 from fhir_adapter.errors import FhirAdapterError, IncompleteError
 from fhir_adapter.pipeline.fetching.crew import Step, Take
 from fhir_adapter.pipeline.fetching.landing import Landing
-from fhir_adapter.pipeline.fetching.memory import StreamMemory, tells_deletions
+from fhir_adapter.pipeline.fetching.memory import StreamMemory
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
@@ -85,7 +85,7 @@ class Course:
     def _begin_deletions(self) -> None:
         """From everything on, deletions are asked for since the same moment as changes."""
         cursor = self._store.cursor(self.plan.type)
-        if cursor and tells_deletions(self.plan) and self._landing.is_sound(self.plan.type):
+        if cursor and self.plan.tells_deletions and self._landing.is_sound(self.plan.type):
             self._landing.take(self.plan.type, WHOSE, Page(self.plan.type, 1, (), announced=0, cursor=(WHOSE, cursor)))
 
     def _reconcile(self) -> Steps:

@@ -33,7 +33,7 @@ class StreamMemory:
             self._store.forget_cursors(plan.type)
             self._store.remember(key, asked)
         cursors = self._store.cursors(plan.type)
-        if tells_deletions(plan) and "" in cursors and WHOSE not in cursors:
+        if plan.tells_deletions and "" in cursors and WHOSE not in cursors:
             cursors = self._begin_deletions(plan.type, cursors)
         if not cursors:
             self._begin_anew(plan.type)
@@ -49,7 +49,7 @@ class StreamMemory:
         last = self._store.recall(_swept(plan.type)) or _DUE
         if last == _DUE:
             return True
-        return not tells_deletions(plan) and self._run - int(last) >= self._settings.sweep_every
+        return not plan.tells_deletions and self._run - int(last) >= self._settings.sweep_every
 
     def swept(self, type: str) -> None:
         """Everything of this type was seen in this run, and what was not is gone."""
@@ -69,13 +69,6 @@ class StreamMemory:
     def _fingerprint(self, plan: StreamPlan) -> str:
         question = (self._whom, sorted(plan.params), plan.code_param, sorted(plan.codes))
         return hashlib.sha256(msgspec.json.encode(question)).hexdigest()
-
-
-def tells_deletions(plan: StreamPlan) -> bool:
-    """Does the history of the type tell everything that disappears? Not for those who ask for a part of it: a resource
-    may leave that part without being deleted.
-    """
-    return plan.history and plan.how == "search" and bool(plan.since_param)
 
 
 def _swept(type: str) -> str:

@@ -23,19 +23,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
+from hospital import TYPES
+
 DATE = "Mon, 02 Jun 2025 10:00:00 GMT"
 OLD = b'"versionId":"1","lastUpdated":"2025-06-01T08:00:00.000Z"'
 NEW = b'"versionId":"2","lastUpdated":"2025-06-02T09:59:00.000Z"'
-SEARCHED = (
-    "Patient",
-    "Condition",
-    "MedicationAdministration",
-    "Medication",
-    "Procedure",
-    "Observation",
-    "AdverseEvent",
-    "Encounter",
-)
 PARAMETERS = ("_id", "_lastUpdated", "patient", "subject", "code")
 
 
@@ -155,7 +147,7 @@ def _statement() -> dict[str, object]:
             "interaction": [{"code": "search-type"}, {"code": "read"}],
             "searchParam": [{"name": name, "type": "token"} for name in PARAMETERS],
         }
-        for type in SEARCHED
+        for type in TYPES
     ]
     return {
         "resourceType": "CapabilityStatement",

@@ -103,6 +103,10 @@ class PartialDate:
         """Smallest and largest number of days from this date to `other` (negative when `other` is earlier)."""
         return (other.earliest - self.latest).days, (other.latest - self.earliest).days
 
+    def years_until(self, other: PartialDate) -> tuple[int, int]:
+        """Smallest and largest number of completed years from this date to `other`."""
+        return _completed_years(self.latest, other.earliest), _completed_years(self.earliest, other.latest)
+
     def readings(self, anchors: Iterable[date] = ()) -> tuple[date, ...]:
         """Days that stand for every way this date can lie relative to the `anchors`, in order.
 
@@ -125,3 +129,8 @@ def _moved(text: str, zone: ZoneInfo) -> date:
     cleaned = re.sub(r"(T\d{2}:\d{2}):60", r"\1:59", cleaned)
     moment = datetime.fromisoformat(cleaned) + timedelta(days=1 if midnight else 0)
     return moment.astimezone(zone).date()
+
+
+def _completed_years(first: date, last: date) -> int:
+    """Of somebody born on 29 February the birthday of a common year is 1 March."""
+    return last.year - first.year - ((last.month, last.day) < (first.month, first.day))

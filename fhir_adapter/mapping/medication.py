@@ -34,6 +34,10 @@ class Drug:
     label: str
     flags: tuple[str, ...]
 
+    def flags_on(self, on: PartialDate | None) -> tuple[str, ...]:
+        """The flags of a dose on that day; None when the record gives none."""
+        return self.flags if on else (*self.flags, "undated")
+
 
 def medications(shared: Iterable[Record]) -> Mapping[str, Medication]:
     """The Medication resources by id, for resources that point to them."""
@@ -73,6 +77,16 @@ def drug_of(
         return None, [*unmapped, set_aside(record, why)]
     label = name.text or next((coding.display for coding in name.coding if coding.display), found.code)
     return Drug(found.code, label, found.flags), []
+
+
+def drug_told(
+    resource: NamesDrug, record: Record, source: Source, on: PartialDate | None, reader: Reader, car_t: frozenset[str]
+) -> tuple[Drug | None, list[Said]]:
+    """As `drug_of`, for a record that is no administration: whoever ordered or fetched cells has not infused them."""
+    drug, said = drug_of(resource, record, source, on, reader)
+    if drug and drug.agent in car_t:
+        return None, [*said, set_aside(record, "cells-not-administered")]
+    return drug, said
 
 
 def _agent_of(

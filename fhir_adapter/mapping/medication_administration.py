@@ -12,7 +12,7 @@ from fhir_adapter.fhir.r4 import MedicationAdministration, Quantity
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.cell_product import collected_by_product, made_from
 from fhir_adapter.mapping.medication import Drug, drug_of
-from fhir_adapter.mapping.reading import Reader, Said, SetAside, set_aside, source_of
+from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _NOT_GIVEN = {"not-done", "entered-in-error", "unknown"}
 _INTERRUPTED = {"stopped", "on-hold"}
@@ -35,18 +35,18 @@ def map_administration(
     if drug and given == "no":
         yield set_aside(record, "nothing-given")
     elif drug and drug.agent in car_t:
-        infusion = _infusion(drug, started, source, record, certain=given == "yes")
-        if isinstance(infusion, Infusion):
-            origin = (record.reference, *made_from(resource, reader))
-            infusion = infusion.model_copy(update={"made_from": origin})
-            yield from collected_by_product(resource, record, reader)
-        yield infusion
+        if started is None:
+            yield set_aside(record, "no-usable-date")
+        elif given == "perhaps":
+            yield set_aside(record, "infusion-perhaps-not-given")
+        else:
+            yield from _infusion(drug, started, source, resource, record, reader)
     elif drug:
         dose = resource.dosage.dose if resource.dosage else None
         yield Dose(
             on=started,
             source=source,
-            flags=drug.flags if started else (*drug.flags, "undated"),
+            flags=drug.flags_on(started),
             agent=drug.agent,
             label=drug.label,
             ended=ended,
@@ -60,13 +60,12 @@ def map_administration(
 
 
 def _infusion(
-    drug: Drug, started: PartialDate | None, source: Source, record: Record, *, certain: bool
-) -> Infusion | SetAside:
-    if started is None:
-        return set_aside(record, "no-usable-date")
-    if not certain:
-        return set_aside(record, "infusion-perhaps-not-given")
-    return Infusion(on=started, source=source, product=drug.agent, label=drug.label, flags=drug.flags)
+    drug: Drug, on: PartialDate, source: Source, resource: MedicationAdministration, record: Record, reader: Reader
+) -> Iterator[Said]:
+    """The infusion, with what its product tells about the collection it was made from."""
+    origin = (record.reference, *made_from(resource, reader))
+    yield from collected_by_product(resource, record, reader)
+    yield Infusion(on=on, source=source, product=drug.agent, label=drug.label, flags=drug.flags, made_from=origin)
 
 
 def _finite(dose: Quantity | None) -> Decimal | None:

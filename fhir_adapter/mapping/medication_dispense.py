@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fhir_adapter.cohort.events import Dose
 from fhir_adapter.fhir.r4 import MedicationDispense
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.mapping.medication import drug_of
+from fhir_adapter.mapping.medication import drug_told
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 
@@ -22,15 +22,13 @@ def map_dispense(resource: MedicationDispense, record: Record, reader: Reader, c
     element = "whenHandedOver" if resource.whenHandedOver else "whenPrepared"
     on = reader.date(resource.whenHandedOver or resource.whenPrepared)
     source = source_of(record, element)
-    drug, said = drug_of(resource, record, source, on, reader)
+    drug, said = drug_told(resource, record, source, on, reader, car_t)
     yield from said
-    if drug and drug.agent in car_t:
-        yield set_aside(record, "cells-not-administered")
-    elif drug:
+    if drug:
         yield Dose(
             on=on,
             source=source,
-            flags=drug.flags if on else (*drug.flags, "undated"),
+            flags=drug.flags_on(on),
             agent=drug.agent,
             label=drug.label,
             evidence="dispense",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fhir_adapter.cohort.events import Dose
 from fhir_adapter.fhir.r4 import MedicationRequest
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.mapping.medication import drug_of
+from fhir_adapter.mapping.medication import drug_told
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _ORDERED = {"active", "completed", "stopped", "on-hold"}
@@ -25,16 +25,14 @@ def map_request(resource: MedicationRequest, record: Record, reader: Reader, car
     element = "dosageInstruction.timing.event" if planned else "authoredOn"
     source = source_of(record, element)
     days = [reader.date(text) for text in planned or [resource.authoredOn]]
-    drug, said = drug_of(resource, record, source, reader.date(resource.authoredOn) or days[0], reader)
+    drug, said = drug_told(resource, record, source, reader.date(resource.authoredOn) or days[0], reader, car_t)
     yield from said
-    if drug and drug.agent in car_t:
-        yield set_aside(record, "cells-not-administered")
-    elif drug:
+    if drug:
         for on in days:
             yield Dose(
                 on=on,
                 source=source,
-                flags=drug.flags if on else (*drug.flags, "undated"),
+                flags=drug.flags_on(on),
                 agent=drug.agent,
                 label=drug.label,
                 given="perhaps" if resource.status in _PERHAPS else "yes",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fhir_adapter.cohort.events import Dose
 from fhir_adapter.fhir.r4 import MedicationStatement
 from fhir_adapter.fhir.record import Record
-from fhir_adapter.mapping.medication import drug_of
+from fhir_adapter.mapping.medication import drug_told
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 
 _TAKEN = {"active", "completed", "stopped", "on-hold"}
@@ -26,15 +26,13 @@ def map_statement(
         return
     started, ended, kind = reader.span(resource.effectiveDateTime, resource.effectivePeriod)
     source = source_of(record, f"effective{kind}" if kind else "effective[x]")
-    drug, said = drug_of(resource, record, source, started, reader)
+    drug, said = drug_told(resource, record, source, started, reader, car_t)
     yield from said
-    if drug and drug.agent in car_t:
-        yield set_aside(record, "cells-not-administered")
-    elif drug:
+    if drug:
         yield Dose(
             on=started,
             source=source,
-            flags=drug.flags if started else (*drug.flags, "undated"),
+            flags=drug.flags_on(started),
             agent=drug.agent,
             label=drug.label,
             ended=ended,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date
 from decimal import Decimal
 
 from fhir_adapter.fhir.dates import PartialDate
@@ -67,13 +66,9 @@ def _fits_age(ages: Range | None, birth: PartialDate | None, on: PartialDate | N
     """False when the person is surely too young or too old for a range; only ages in years are read."""
     if ages is None or birth is None or on is None:
         return True
-    least, most = _years(birth.latest, on.earliest), _years(birth.earliest, on.latest)
+    least, most = birth.years_until(on)
     low, high = _in_years(ages.low), _in_years(ages.high)
     return not ((low is not None and most < low) or (high is not None and least > high))
-
-
-def _years(born: date, on: date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
 def _in_years(age: Quantity | None) -> Decimal | None:

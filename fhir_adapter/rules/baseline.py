@@ -31,7 +31,8 @@ def age(subject: Subject, study: Study, index: Index) -> Finding[Span]:
         return Finding(
             rule="age", verdict="undetermined", sentence="The birth date is not known.", parameters=parameters
         )
-    span = Span(shortest=_years(subject.birth.latest, on.earliest), longest=_years(subject.birth.earliest, on.latest))
+    shortest, longest = subject.birth.years_until(on)
+    span = Span(shortest=shortest, longest=longest)
     text = f"{span.days}" if span.days is not None else f"{span.shortest} or {span.longest}"
     return Finding(
         rule="age",
@@ -184,7 +185,3 @@ def _lesion_step(one: Lesion) -> Step:
     low, high = _size(one)
     written = str(high) if low == high else f"{low} to {high}"
     return step(f"a lesion of {written} mm", one, value=written, unit="mm")
-
-
-def _years(born: date, on: date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))

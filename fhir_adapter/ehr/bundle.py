@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
-from fhir_adapter.ehr.json_text import NotWhole, cut_out_array, looks_like_markup, without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, NotWhole, cut_out_array, looks_like_markup, without_bom
 from fhir_adapter.ehr.outcome import Issue, read_issues
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
 from fhir_adapter.fhir.record import Record, Unreadable, read_record
-
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Malformed(ValueError):
@@ -91,7 +89,7 @@ def read_bundle(body: bytes) -> Bundle:
         entries = tuple(bytes(raw) for raw in bundle.entry or ())
     except msgspec.ValidationError:
         raise NotABundle(_what_came(text)) from None
-    except _UNREADABLE:
+    except UNREADABLE:
         bundle, entries = _read_around_damage(text)
     if bundle.resourceType != "Bundle":
         raise NotABundle(_what_came(text), read_issues(text))
@@ -108,7 +106,7 @@ def _read_around_damage(text: bytes) -> tuple[_Bundle, tuple[bytes, ...]]:
         raise Malformed("the JSON is cut short") from None
     except msgspec.ValidationError:
         raise NotABundle(_what_came(text)) from None
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Malformed("what came is not JSON") from None
 
 
@@ -124,7 +122,7 @@ def _what_came(text: bytes) -> str:
 def _total(raw: msgspec.Raw) -> int | None:
     try:
         total = _totals.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return total if total >= 0 else None
 
@@ -137,7 +135,7 @@ def read_entry(raw: bytes) -> Entry:
     """One entry; `Unreadable` if it holds no resource that could be filed."""
     try:
         entry = _entries.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         raise Unreadable("not-a-json-object") from None
     resource = bytes(entry.resource)
     if resource == b"null":

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from fhir_adapter.ehr.failures import Exhausted
-from fhir_adapter.ehr.json_text import looks_like_markup, without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, looks_like_markup, without_bom
 from fhir_adapter.ehr.retry import parse_http_date
 from fhir_adapter.ehr.statement import Node, codes, export_levels, operations
 from fhir_adapter.ehr.transport import Answer, Transport
@@ -107,7 +107,7 @@ def read_capability(body: bytes, base_url: str) -> Capability:
         raise _not_fhir(base_url, "with a web page (HTML or XML)")
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise _not_fhir(base_url, "with something that is not JSON") from None
     if not isinstance(value, dict):
         raise _not_fhir(base_url, "with JSON of another shape")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fhir_adapter.ehr.bundle import Malformed, NotABundle, file_resource, is_outcome, read_bundle, read_entry
-from fhir_adapter.ehr.json_text import NotWhole, cut_out_array, split_elements
+from fhir_adapter.ehr.json_text import UNREADABLE, NotWhole, cut_out_array, split_elements
 from fhir_adapter.ehr.ndjson import Line
 from fhir_adapter.ehr.outcome import Issue, read_issues
 from fhir_adapter.ehr.page import Page
@@ -41,7 +41,6 @@ class _About(msgspec.Struct):
 
 _kinds = msgspec.json.Decoder(_Kind)
 _abouts = msgspec.json.Decoder(_About)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Contents:
@@ -160,7 +159,7 @@ def _is_bundle(text: bytes) -> bool:
         return False
     try:
         return _kinds.decode(text).resourceType == "Bundle"
-    except _UNREADABLE:
+    except UNREADABLE:
         return text.lstrip()[:1] == b"{"  # damaged inside; what can be saved of it is seen when it is unfolded
 
 
@@ -195,7 +194,7 @@ def _with_person(record: Record, aliases: dict[str, str]) -> Record:
         return record
     try:
         about = _abouts.decode(record.body)
-    except _UNREADABLE:
+    except UNREADABLE:
         return record
     for reference in (about.subject, about.patient, about.individual):
         target = aliases.get(reference.reference, "") if reference else ""

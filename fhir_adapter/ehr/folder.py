@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal, cast
 import msgspec
 
 from fhir_adapter.ehr.contents import Contents
-from fhir_adapter.ehr.json_text import NotWhole, without_bom
+from fhir_adapter.ehr.json_text import NotWhole, is_json, without_bom
 from fhir_adapter.ehr.ndjson import Line, read_lines
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.errors import StreamIncomplete, UsageError
@@ -138,12 +138,8 @@ def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: in
 
 def _check_end(file: FolderFile, line: Line) -> None:
     """A last line without its end that is not JSON either was cut; one that is JSON is whole."""
-    if line.ended or line.too_long:
-        return
-    try:
-        msgspec.json.decode(line.text, type=msgspec.Raw)
-    except msgspec.DecodeError:
-        raise _incomplete(file, "it ends in the middle of a line") from None
+    if not (line.ended or line.too_long or is_json(line.text)):
+        raise _incomplete(file, "it ends in the middle of a line")
 
 
 def _pages_of_json(file: FolderFile, opened: BinaryIO, size: int) -> Iterator[Page]:

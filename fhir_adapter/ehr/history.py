@@ -11,6 +11,7 @@ import msgspec
 from fhir_adapter.ehr.bundle import Bundle
 from fhir_adapter.ehr.chain import Chain, PageBudget, Question, Restart
 from fhir_adapter.ehr.failures import Exhausted
+from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.ehr.outcome import Issue
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.plan import StreamPlan
@@ -96,7 +97,7 @@ class _Deleted:
     def _place(self, type: str, raw: bytes, place: str) -> None:
         try:
             entry = _entries.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             self.quarantined.append(set_aside(type, raw, "not-a-change", id=place))
             return
         if entry.request.method.upper() != "DELETE":

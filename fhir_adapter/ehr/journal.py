@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from fhir_adapter.ehr.document import Document, key_of, spelled
+from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.errors import DiskError
 from fhir_adapter.fhir.canonical import content_sha256
 
@@ -54,7 +55,7 @@ class Journal:
             owed = _decoder.decode(self._path.read_bytes())
         except OSError:
             raise DiskError(f"The delivery journal {self._path} cannot be read.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return []  # it is replaced atomically, so this is not ours
         return [one for one in owed if one.provenance.keys() >= {"resourceType", "id"}]
 

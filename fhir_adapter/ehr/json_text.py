@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
+# What the decoder raises for bytes that are not JSON of the shape that was asked for.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _BOM = b"\xef\xbb\xbf"
 # A quote by itself is a string without an end. It must be a token too, or every quote in it would be tried
 # again.
@@ -27,6 +32,15 @@ def without_bom(text: bytes) -> bytes:
 def looks_like_markup(text: bytes) -> bool:
     """Does it begin like HTML or XML?"""
     return without_bom(text[:1024]).lstrip(_BLANK).startswith(b"<")
+
+
+def is_json(text: bytes) -> bool:
+    """Is it one whole JSON value?"""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def _tokens(text: bytes, start: int = 0) -> Iterator[re.Match[bytes]]:

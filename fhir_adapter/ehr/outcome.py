@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.fhir.resource_types import R4_TYPES
 
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information", "success"})
@@ -68,7 +69,7 @@ def read_issues(body: bytes) -> tuple[Issue, ...]:
     """The issues of an OperationOutcome; empty when `body` is anything else."""
     try:
         outcome = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ()
     if outcome.resourceType != "OperationOutcome":
         return ()

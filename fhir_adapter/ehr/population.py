@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from fhir_adapter.ehr.failures import Forbidden
-from fhir_adapter.ehr.json_text import without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, without_bom
 from fhir_adapter.ehr.statement import Node
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.errors import ForeignUrl, IncompleteError, ServerRefused, UsageError
@@ -173,7 +173,7 @@ class _Reading:
             raise
         try:
             resource = Node(msgspec.json.decode(without_bom(answer.body)))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             resource = Node(None)
         if resource.text("resourceType") != type:
             raise IncompleteError(f"something else than a {type} came when it was asked for", _OTHER_WAYS)

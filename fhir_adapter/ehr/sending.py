@@ -18,6 +18,7 @@ from fhir_adapter.ehr.document import (
     without_id,
 )
 from fhir_adapter.ehr.failures import Unconfirmed
+from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.whereabouts import Whereabouts
 from fhir_adapter.errors import ServerRefused
@@ -134,7 +135,7 @@ def _check_answers(body: bytes, writes: Sequence[Write]) -> None:
     """Is there an answer for every write, in order, and does it say yes?"""
     try:
         bundle = _bundles.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise Unconfirmed("The server answered a transaction with something unreadable.") from None
     responses = [entry.response or _Response() for entry in bundle.entry or []]
     if bundle.type != "transaction-response" or len(responses) != len(writes):

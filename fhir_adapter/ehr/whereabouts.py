@@ -18,6 +18,7 @@ from fhir_adapter.ehr.document import (
     type_of,
     with_references,
 )
+from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.ehr.transport import Answer, Params, Transport
 from fhir_adapter.errors import DeliveryError, ServerRefused
 from fhir_adapter.fhir.canonical import NotJson, parse_json
@@ -154,14 +155,14 @@ def _matches(entries: tuple[bytes, ...], type: str) -> list[Found]:
 def _kind(body: bytes) -> str:
     try:
         return _resources.decode(body).resourceType
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""
 
 
 def _as_found(body: bytes, type: str, etag: str) -> Found:
     try:
         resource = _resources.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         resource = _Resource()
     if resource.resourceType != type or not resource.id:
         raise DeliveryError(f"The server answered a read of {type} with something else.")

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from fhir_adapter.ehr.failures import Exhausted
-from fhir_adapter.ehr.json_text import without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, without_bom
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.url_policy import secure_origin
 from fhir_adapter.errors import AccessError, ForeignUrl, ServerRefused, UsageError
@@ -69,7 +69,7 @@ def _well_known(transport: Transport) -> SmartConfiguration:
     body = _read(transport, ".well-known/smart-configuration", "application/json")
     try:
         return msgspec.json.decode(without_bom(body), type=SmartConfiguration)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return SmartConfiguration()
 
 
@@ -78,7 +78,7 @@ def _stated(transport: Transport) -> str:
     body = _read(transport, "metadata", "application/fhir+json")
     try:
         statement = msgspec.json.decode(without_bom(body), type=_Statement)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return ""
     securities = [rest.security for rest in statement.rest if rest.security]
     uris = [one for security in securities for one in security.extension if one.url == _OAUTH_URIS]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from fhir_adapter.ehr.json_text import without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, without_bom
 from fhir_adapter.ehr.retry import parse_http_date
 from fhir_adapter.ehr.transport import Answer
 from fhir_adapter.errors import AccessError
@@ -63,7 +63,7 @@ def read_token(answer: Answer, now: float) -> Token:
 def _members(body: bytes) -> Mapping[str, object]:
     try:
         return msgspec.json.decode(without_bom(body), type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
 
 

@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.fhir.resource_types import R4_TYPES
 
 _TARGET = re.compile(r"/?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})")
@@ -33,7 +34,7 @@ def read_deletions(line: bytes, base_url: str) -> list[tuple[str, str]] | None:
     """Type and id of each resource that a line says was deleted; None unless all of it is understood."""
     try:
         bundle = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     if bundle.resourceType != "Bundle":
         return None

@@ -11,7 +11,7 @@ from fhir_adapter.ehr.bulk.deletions import read_deletions
 from fhir_adapter.ehr.bulk.manifest import Listed
 from fhir_adapter.ehr.bundle import is_outcome
 from fhir_adapter.ehr.folder import MAX_RESOURCE_BYTES
-from fhir_adapter.ehr.json_text import looks_like_markup
+from fhir_adapter.ehr.json_text import is_json, looks_like_markup
 from fhir_adapter.ehr.ndjson import read_lines
 from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.errors import AccessError, ServerRefused
@@ -87,7 +87,7 @@ def look_over(listed: Listed, path: Path, download: Download, base_url: str = ""
             remarks += listed.kind == "output" and is_outcome(line.text)
             deletions += len(read_deletions(line.text, base_url) or ()) if listed.kind == "deleted" else 0
     counts = {lines, lines - remarks, deletions or lines}
-    problem = _problem(listed, counts, whole_line=ended or _is_json(last), proven=download.proven, ended=ended)
+    problem = _problem(listed, counts, whole_line=ended or is_json(last), proven=download.proven, ended=ended)
     return Arrived(listed, path, lines, remarks, problem)
 
 
@@ -99,11 +99,3 @@ def _problem(listed: Listed, counts: set[int], *, whole_line: bool, proven: bool
     if listed.count is None and not proven and not ended:
         return "nothing shows that one of its files came whole"
     return ""
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from fhir_adapter.ehr.json_text import looks_like_markup, without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, looks_like_markup, without_bom
 from fhir_adapter.ehr.retry import parse_http_date
 from fhir_adapter.ehr.transport import Answer, Transport
 from fhir_adapter.errors import IncompleteError
@@ -96,7 +96,7 @@ def fetch_manifest(transport: Transport, first: Answer) -> Manifest:
 def _read(answer: Answer) -> _Page:
     try:
         page = _decoder.decode(without_bom(answer.body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise _unusable("it is not the JSON of a manifest") from None
     if not _INSTANT.fullmatch(page.transactionTime):
         raise _unusable("it has no transactionTime, so that nobody knows of when its data are")

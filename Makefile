@@ -47,7 +47,7 @@ fixtures: setup  ## write the invented patients again from their tables
 	@$(BIN)/python fixtures/generate.py
 
 lock:  ## renew requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+	@uv pip compile pyproject.toml --extra dev --extra fast --universal --python-version 3.11 --upgrade --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:  ## remove the environment, the outputs and every cache

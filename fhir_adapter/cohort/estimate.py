@@ -45,7 +45,9 @@ class Estimate(Frozen):
     """One statistic. Ratios are fractions 0 to 1 with unit `1`; times are in the unit given.
 
     `not_reached` and `not_estimable` (the reason, empty when it is estimable) are said, never guessed. `numerator` and
-    `denominator` are set for proportions only: a Kaplan-Meier estimate is not a proportion.
+    `denominator` are set for proportions only: a Kaplan-Meier estimate is not a proportion. `suppressed` names the
+    fields that are withheld because they tell of too few people: such a field is None,
+    `n` and `missing` are then 0.
     """
 
     id: str
@@ -69,4 +71,5 @@ class Estimate(Frozen):
     range_low: float | None = None
     range_high: float | None = None
     missing: int = 0
+    suppressed: tuple[str, ...] = ()
     parameters: dict[str, Json] = {}

@@ -140,6 +140,12 @@ class OutputFolder:
         except OSError:
             return None
 
+    def generations(self) -> list[Path]:
+        """The results that are still here, each a folder as it was published; the current ones last."""
+        if not self._generations.is_dir():
+            return []
+        return sorted(path for path in self._generations.iterdir() if path.name.isdecimal())
+
     def replace(self, parts: Mapping[str, Files | bytes], without: tuple[str, ...] = ()) -> None:
         """Publish new parts (`cohort`: its files, `run.json`: its bytes) together; the other parts stay as they are.
 

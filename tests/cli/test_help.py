@@ -14,7 +14,7 @@ HEAVY = (
 )
 VERBS = (
     *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish"),
-    *("schedule", "explain", "check", "status", "sandbox"),
+    *("schedule", "explain", "diff", "check", "status", "sandbox"),
 )
 SHOW_HELP = """
 import sys

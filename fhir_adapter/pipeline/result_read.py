@@ -1,0 +1,130 @@
+"""The results of one run as they were written, read back: the people, the findings about everybody, the estimates."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fhir_adapter.analysis.estimates import estimate
+from fhir_adapter.errors import UsageError
+from fhir_adapter.output_folder import OutputFolder
+from fhir_adapter.pipeline import with_last_parameters
+from fhir_adapter.pipeline.build import build
+from fhir_adapter.pipeline.moment import known
+from fhir_adapter.pipeline.publish import SOFTWARE
+from fhir_adapter.pipeline.site import study_of
+from fhir_adapter.progress import Progress
+from fhir_adapter.publish.analysis_tables import analysis_files
+from fhir_adapter.settings import Settings
+from fhir_adapter.store import Store
+
+_SUBJECTS, _FINDINGS, _ESTIMATES = "cohort/subjects.csv", "cohort/findings.ndjson", "analysis/estimates.json"
+_MOMENT = re.compile(r"\d+|\d{4}-\d\d-\d\d")
+
+Told = dict[str, Any]  # one JSON object of the output folder
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run has left. `people` are the Patient ids of everybody in the cohort, by subject id; `findings` those
+    of everybody who was judged, by subject id and rule; `estimates` by id and population, None when none were made.
+    """
+
+    name: str
+    about: Told
+    people: Mapping[str, tuple[str, ...]]
+    findings: Mapping[str, Mapping[str, Told]]
+    estimates: Mapping[tuple[str, str], Told] | None
+
+
+def read_result(run: str, settings: Settings) -> Result:
+    """The results that `run` names: a folder (an output folder, a generation in it, a copy), or the number or day of a
+    run, which is judged again from the landing store of `settings.out` with the study and parameters of its results.
+
+    Raises `UsageError` when there are none, `IncompleteError` when nothing whole was known at that moment.
+    """
+    if Path(run).is_dir():
+        return _read_folder(Path(run))
+    if _MOMENT.fullmatch(run):
+        return _judge_again(run, settings)
+    raise UsageError(
+        f"{run} is no folder with results, no number of a run and no day",
+        "name an output folder, a folder under its .generations, a run such as 12, or a day such as 2026-03-31",
+    )
+
+
+def read_last_two(out: OutputFolder) -> tuple[Result, Result]:
+    """The results before the current ones, and the current ones."""
+    generations = out.generations()
+    if len(generations) < 2:
+        raise UsageError(
+            f"{out.path} does not hold two results to compare", "name two runs, or run again after something changed"
+        )
+    return _read_folder(generations[-2]), _read_folder(generations[-1])
+
+
+def _read_folder(folder: Path) -> Result:
+    def read(name: str) -> bytes | None:
+        try:
+            return (folder / name).read_bytes()
+        except OSError:
+            return None
+
+    try:
+        return _result(str(folder), json.loads(read("run.json") or b"null"), read)
+    except (ValueError, KeyError, TypeError) as problem:
+        hint = "make them again with `fhir-adapter run`"
+        raise UsageError(f"the results in {folder} cannot be read", hint) from problem
+
+
+def _judge_again(run: str, settings: Settings) -> Result:
+    settings = with_last_parameters(settings, Progress())
+    folder = study_of(settings)
+    with Store.reopen(OutputFolder(settings.out).store) as store:
+        moment = known(store, run)
+        cohort = build(moment.view, folder)
+        about: Told = {
+            "software": SOFTWARE,
+            "started_at": moment.run.started_at,
+            "source": store.source,
+            "content_sha256": moment.view.content_hash(),
+        }
+    study = folder.study
+    about["study"] = {"id": study.id, "version": study.version, "fingerprint": study.fingerprint}
+    about["parameters"] = json.loads(study.parameters.model_dump_json())
+    flow = [(row.step, row.n_left) for row in cohort.flow]
+    analysed = analysis_files(cohort.times, estimate(cohort.judgements, cohort.times, flow, study))
+    files = {f"cohort/{name}": content for name, content in cohort.files().items()}
+    files |= {f"analysis/{name}": content for name, content in analysed.items()}
+    return _result(f"run {moment.run.run} of {settings.out}", about, files.get)
+
+
+def _result(name: str, about: Told, read: Callable[[str], bytes | None]) -> Result:
+    subjects, findings, estimates = (read(one) for one in (_SUBJECTS, _FINDINGS, _ESTIMATES))
+    if subjects is None or findings is None or not about:
+        raise UsageError(f"there are no results in {name}", "name an output folder that a run has written")
+    rows = csv.DictReader(io.StringIO(subjects.decode(), newline=""))
+    return Result(
+        name=name,
+        about=about,
+        people={row["subject_id"]: tuple(row["patient_ids"].split(";")) for row in rows},
+        findings=_by_rule(json.loads(line) for line in findings.splitlines()),
+        estimates=None if estimates is None else {_key(one): one for one in json.loads(estimates)},
+    )
+
+
+def _by_rule(findings: Iterable[Told]) -> dict[str, dict[str, Told]]:
+    found: dict[str, dict[str, Told]] = {}
+    for one in findings:
+        found.setdefault(one["subject_id"], {})[one["rule"]] = one
+    return found
+
+
+def _key(estimate: Told) -> tuple[str, str]:
+    return estimate["id"], estimate["population"]

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     out: Path = Path("out")
     patients: Path | None = None
     adverse_events: Path | None = None
+    conceptmaps: Path | None = None
     group: Id = ""
     list: Id = ""
     by_code: tuple[str, ...] = ()

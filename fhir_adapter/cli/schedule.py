@@ -60,7 +60,7 @@ def _run_forever(settings: Settings, config: Path | None, flags: tuple[str, ...]
     from fhir_adapter.unattended.watch import check_telling
 
     job, out = job_of(settings, config, flags), OutputFolder(settings.out)
-    read_study(settings.study, settings.set)
+    read_study(settings.study, settings.set, settings.conceptmaps)
     check_telling(settings)
     out.prepare()
 

@@ -1,4 +1,4 @@
-"""Reads CodeSystems, ConceptMaps and ValueSets of a study, and checks that they speak of the same vocabulary."""
+"""Reads the FHIR artefacts of a study: its vocabulary (CodeSystems), its ValueSets, other names of code systems."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from fhir_adapter.errors import StudyError
-from fhir_adapter.mapping.terminology import ConceptMap, Meaning, Target, Terminology, normalise
-
-_TEXT = "/CodeSystem/text"
-_GIVES_WAY = ("wider", "inexact")
-_SINCE, _UNTIL = "/given-since", "/given-until"
 
 
 @dataclass
@@ -80,67 +74,23 @@ def read_toml(path: Path) -> dict[str, Any]:
 def read_vocabulary(folders: list[Path]) -> Vocabulary:
     """All CodeSystems of the folders; a later folder adds codes to an earlier one's system."""
     vocabulary = Vocabulary()
-    for path, resource in _files(folders, "codesystems", "CodeSystem"):
+    for path, resource in read_artefacts(folders, "codesystems", "CodeSystem"):
         url = str(resource.get("url", ""))
         vocabulary.files.setdefault(url, path)
         displays = vocabulary.displays.setdefault(url, {})
-        with _as_artefact(path):
+        with as_artefact(path):
             for concept in resource.get("concept", []):
                 displays[concept["code"]] = concept.get("display", concept["code"])
                 vocabulary.properties[url, concept["code"]] = _properties(concept)
     return vocabulary
 
 
-def read_terminology(folders: list[Path], vocabulary: Vocabulary, aliases: Mapping[str, str]) -> Terminology:
-    """All ConceptMaps of the folders, merged by file name; a later folder's entry wins."""
-    codes: dict[str, dict[tuple[str, str], Target]] = {}
-    phrases: dict[str, dict[str, Target]] = {}
-    meanings: dict[str, dict[tuple[str, str], tuple[Meaning, ...]]] = {}
-    for path, resource in _files(folders, "conceptmaps", "ConceptMap"):
-        by_code, by_phrase = codes.setdefault(path.stem, {}), phrases.setdefault(path.stem, {})
-        by_day = meanings.setdefault(path.stem, {})
-        for source, code, dated in _meanings(path, resource, vocabulary):
-            by_day[aliases.get(source.rstrip("/"), source.rstrip("/")), code] = dated
-        for source, code, target in _translations(path, resource, vocabulary):
-            if source.endswith(_TEXT):
-                by_phrase[normalise(code)] = target
-            else:
-                by_code[aliases.get(source.rstrip("/"), source.rstrip("/")), code] = target
-    maps = {name: ConceptMap(name, codes[name], phrases[name], aliases, meanings[name]) for name in codes}
-    missing = sorted(REQUIRED_MAPS - set(maps))
-    if missing:
-        raise StudyError(f"the study has no conceptmaps/{missing[0]}.json", "mappings/common has one to start from")
-    return Terminology(maps, vocabulary.properties)
-
-
-REQUIRED_MAPS = frozenset(
-    (
-        "medication",
-        "procedure",
-        "condition",
-        "observation",
-        "response",
-        "adverse-event",
-        "grade",
-        "sample",
-        "range-audience",
-        "grading-scale",
-        "stage",
-        "body-site",
-        "negation",
-        "stop-reason",
-        "route",
-        "outcome",
-    )
-)
-
-
 def read_value_sets(folders: list[Path], vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
     """The member codes of every ValueSet of the folders, by file name."""
     found: dict[str, frozenset[str]] = {}
-    for path, resource in _files(folders, "valuesets", "ValueSet"):
+    for path, resource in read_artefacts(folders, "valuesets", "ValueSet"):
         members: set[str] = set()
-        with _as_artefact(path):
+        with as_artefact(path):
             for include in resource.get("compose", {}).get("include", []):
                 system = include.get("system", "")
                 concepts = [concept["code"] for concept in include.get("concept", [])]
@@ -162,7 +112,7 @@ def read_aliases(path: Path) -> dict[str, str]:
     }
 
 
-def _files(folders: list[Path], kind: str, type: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+def read_artefacts(folders: list[Path], kind: str, type: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The artefacts of one kind in all folders, each checked to be of its resource type."""
     for folder in folders:
         for path in sorted((folder / kind).glob("*.json")):
@@ -172,45 +122,8 @@ def _files(folders: list[Path], kind: str, type: str) -> Iterator[tuple[Path, di
             yield path, resource
 
 
-def _translations(path: Path, resource: dict[str, Any], vocabulary: Vocabulary) -> Iterator[tuple[str, str, Target]]:
-    """(source system, code or phrase, target) of every element of a ConceptMap."""
-    with _as_artefact(path):
-        for group in resource.get("group", []):
-            for element in group.get("element", []):
-                undated = [one for one in element.get("target", []) if one.get("code") and not one.get("dependsOn")]
-                for target in undated[:1]:
-                    vocabulary.check(
-                        path, f"group.element `{element['code']}`", group.get("target", ""), target["code"]
-                    )
-                    exactness = target.get("equivalence")
-                    meant = Target(target["code"], exactness in _GIVES_WAY, exactness == "narrower")
-                    yield group.get("source", ""), element["code"], meant
-
-
-def _meanings(
-    path: Path, resource: dict[str, Any], vocabulary: Vocabulary
-) -> Iterator[tuple[str, str, tuple[Meaning, ...]]]:
-    """(source system, code, meanings) of every code that changed its meaning: its targets depend on the day."""
-    with _as_artefact(path):
-        for group in resource.get("group", []):
-            for element in group.get("element", []):
-                dated = [one for one in element.get("target", []) if one.get("dependsOn")]
-                for target in dated:
-                    where = f"group.element `{element['code']}`"
-                    vocabulary.check(path, where, group.get("target", ""), target["code"])
-                if dated:
-                    yield group.get("source", ""), element["code"], tuple(map(_meaning, dated))
-
-
-def _meaning(target: Mapping[str, Any]) -> Meaning:
-    bounds = {str(one["property"]): date.fromisoformat(one["value"]) for one in target["dependsOn"]}
-    first = next((day for name, day in bounds.items() if name.endswith(_SINCE)), date.min)
-    last = next((day for name, day in bounds.items() if name.endswith(_UNTIL)), date.max)
-    return Meaning(target["code"], first, last)
-
-
 @contextmanager
-def _as_artefact(path: Path) -> Iterator[None]:
+def as_artefact(path: Path) -> Iterator[None]:
     """What has not the shape of its resource type is said with the file's name."""
     try:
         yield

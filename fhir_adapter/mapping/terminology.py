@@ -23,6 +23,9 @@ _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[0-9a-z]")
 _REMEMBERED = 4096
 
+TEXT = "/CodeSystem/text"
+"""How the URL of the CodeSystem ends whose codes are phrases of free text."""
+
 
 def normalise(text: str, *, fold: bool = True) -> str:
     """The form in which phrases are compared: NFKC, case-folded, one kind of hyphen, cross and space."""
@@ -76,7 +79,8 @@ class Meaning:
 class ConceptMap:
     """One translation table: `codes` by (canonical system, code), `phrases` by normalised text.
 
-    `meanings` are those of codes whose meaning depends on the day.
+    `meanings` are those of codes whose meaning depends on the day. `none_of_ours` are codes, and whole texts, that
+    somebody has found to be nothing the study knows.
     """
 
     name: str
@@ -84,6 +88,7 @@ class ConceptMap:
     phrases: Mapping[str, Target]
     aliases: Mapping[str, str] = field(default_factory=dict)
     meanings: Mapping[tuple[str, str], tuple[Meaning, ...]] = field(default_factory=dict)
+    none_of_ours: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def _finder(self) -> re.Pattern[str] | None:
@@ -139,6 +144,12 @@ class ConceptMap:
     def translate_text(self, text: str) -> Translation:
         """The study code of a free text, by phrases only."""
         return self.translate(CodeableConcept(text=text))
+
+    def is_none_of_ours(self, concept: CodeableConcept) -> bool:
+        """Whether somebody has found that one of its codes, or its whole text, is nothing the study knows."""
+        texts = (concept.text, *(coding.display for coding in concept.coding if not coding.code))
+        keys = (*self._keys(concept), *((TEXT, normalise(text)) for text in texts if text))
+        return not self.none_of_ours.isdisjoint(keys)
 
     def _by_text(self, concept: CodeableConcept) -> frozenset[Target]:
         return self._in_texts(concept.text, *(coding.display for coding in concept.coding))

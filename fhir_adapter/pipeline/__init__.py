@@ -71,6 +71,9 @@ def with_last_parameters(settings: Settings, say: Progress) -> Settings:
     events = last.get("adverse_events")
     if events and settings.adverse_events is None:
         settings = settings.model_copy(update={"adverse_events": Path(events)})
+    maps = last.get("conceptmaps", {}).get("folder")
+    if maps and settings.conceptmaps is None:
+        settings = settings.model_copy(update={"conceptmaps": Path(maps)})
     study = settings.study if "study" in settings.model_fields_set else last.get("study", settings.study)
     parameters = {**last.get("set", {}), **settings.set}
     kept = {key: value for key, value in last.get("set", {}).items() if key not in settings.set}

@@ -120,7 +120,7 @@ def _codes(settings: Settings) -> Mapping[str, Sequence[str]]:
     """What the study reads of the types that the site wants to be asked for by code."""
     if not settings.by_code:
         return {}
-    read = codes_read(read_study(settings.study, settings.set).terms)
+    read = codes_read(read_study(settings.study, settings.set, settings.conceptmaps).terms)
     without = [type for type in settings.by_code if type not in read]
     if without:
         message = f"the setting `by_code` names `{without[0]}`, which has no codes that a study reads"

@@ -32,10 +32,9 @@ def documents(cohort: Cohort, estimates: Sequence[Estimate], as_of: date) -> tup
 
 
 def provenance(
-    targets: Sequence[Mapping[str, Any]], cohort: Cohort, content_hash: str, changed_at: str
+    targets: Sequence[Mapping[str, Any]], cohort: Cohort, inputs: Mapping[str, str], changed_at: str
 ) -> dict[str, Any]:
-    """The Provenance of some documents: software, study and the hash of the records they rest on."""
-    inputs = {"landing-store": content_hash}
+    """The Provenance of some documents: software, study and the hashes of what they rest on, by name."""
     return build_provenance(targets, software=SOFTWARE, study=cohort.study, inputs=inputs, recorded=changed_at)
 
 
@@ -47,7 +46,12 @@ def files(found: Sequence[Document], about: Mapping[str, Any]) -> dict[str, byte
 
 
 def send(
-    found: Sequence[Document], cohort: Cohort, content_hash: str, changed_at: str, settings: Settings, out: OutputFolder
+    found: Sequence[Document],
+    cohort: Cohort,
+    inputs: Mapping[str, str],
+    changed_at: str,
+    settings: Settings,
+    out: OutputFolder,
 ) -> Delivery:
     """Bring the server to hold the documents; unchanged ones are left alone."""
     with connected(settings.destination, settings, PUBLISHING) as transport:
@@ -57,7 +61,7 @@ def send(
             transport,
             capability,
             [one.resource for one in found],
-            lambda changed: provenance(changed, cohort, content_hash, changed_at),
+            lambda changed: provenance(changed, cohort, inputs, changed_at),
             journal=out.journal,
         )
 

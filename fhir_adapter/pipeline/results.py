@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 from fhir_adapter.analysis.estimates import estimate
@@ -14,6 +15,7 @@ from fhir_adapter.analysis.survival import curve
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.ehr.deliver import Delivery
 from fhir_adapter.errors import FhirAdapterError
+from fhir_adapter.mapping.site_maps import SiteMap
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import publish
@@ -61,16 +63,17 @@ def make_results(
     if "report" in stages:
         parts["report"] = _report(cohort, estimates, ledger, store)
     if "publish" in stages:
-        content, changed = store.content_hash(), store.changed_at()
+        inputs, changed = {"landing-store": store.content_hash(), **folder.inputs}, store.changed_at()
         found = publish.documents(cohort, estimates, date.fromisoformat(changed[:10]))
-        about = publish.provenance([one.resource for one in found], cohort, content, changed)
+        about = publish.provenance([one.resource for one in found], cohort, inputs, changed)
         parts["publish"] = publish.files(found, about)
         if settings.destination:
             say(f"publishing to {settings.destination}")
-            sending = _send(lambda: publish.send(found, cohort, content, changed, settings, out), settings.destination)
+            sending = _send(lambda: publish.send(found, cohort, inputs, changed, settings, out), settings.destination)
     about_run = _about_run(cohort, ledger, started_at, parts, store)
     about_run |= {"delivered": sending.told, "asked": {"study": settings.study, "set": dict(settings.set)}}
     about_run["asked"] |= {"adverse_events": str(settings.adverse_events or ""), "sha256": folder.side_car.sha256}
+    about_run["asked"] |= {"conceptmaps": _about_maps(folder.site_maps, settings.conceptmaps)}
     about_run |= {"as_of": known.told}
     written = (json.dumps(about_run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
@@ -78,6 +81,12 @@ def make_results(
     if sending.problem:
         raise sending.problem
     return Results(cohort, estimates, ledger, sending.delivery)
+
+
+def _about_maps(maps: Sequence[SiteMap], folder: Path | None) -> dict[str, Any]:
+    """Which ConceptMaps of the site were read, and how much they decide."""
+    files = {one.path.name: {"sha256": one.sha256, "decided": one.decided, "replacing": one.replacing} for one in maps}
+    return {"folder": str(folder or ""), "files": files}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,6 @@ from fhir_adapter.settings import Settings
 
 
 def study_of(settings: Settings) -> StudyFolder:
-    """The checked study folder of the settings with the site's own adverse events."""
-    folder = read_study(settings.study, settings.set)
+    """The checked study folder of the settings with the site's own ConceptMaps and adverse events."""
+    folder = read_study(settings.study, settings.set, settings.conceptmaps)
     return replace(folder, side_car=read_side_car(settings.adverse_events, folder.reader([])))

@@ -17,7 +17,7 @@ Function = Callable[..., Any]
 
 def remember_what_is_computed() -> None:
     """From now on, in this process and in those forked from it."""
-    _remember("mapping.study", "read_study", lambda name, parameters: (str(name), tuple(sorted(parameters.items()))))
+    _remember("mapping.study", "read_study", _study_asked)
     _remember("ehr.tls", "trust", lambda base, *_: base)
     _remember("pipeline.build", "build_from", _records_and_study)
     _remember("analysis.estimates", "estimate", lambda judgements, times, *_: (id(judgements), id(times)))
@@ -53,6 +53,10 @@ def _remember(home: str, name: str, key: Callable[..., Hashable], cut: Function 
     for place in [module for name, module in sys.modules.items() if name.startswith("fhir_adapter")]:
         for alias in [alias for alias, value in vars(place).items() if value is original]:
             setattr(place, alias, call)
+
+
+def _study_asked(name: Any, parameters: Any, conceptmaps: Any = None) -> Hashable:
+    return str(name), tuple(sorted(parameters.items())), str(conceptmaps)
 
 
 def _records_and_study(records: Any, quarantined: Any, folder: Any, *_: Any) -> Hashable:

@@ -19,6 +19,7 @@ from fhir_adapter.publish import identity
 from fhir_adapter.publish.documents import Document, Resource, document
 from fhir_adapter.publish.group import estimate_id, report_group, scoring
 from fhir_adapter.publish.narrative import narrative
+from fhir_adapter.publish.stratifier import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,12 @@ def build_reports(
     The period is what the report covers (first day of the cohort to the data cut). Nothing depends on today's
     date, so equal results give equal documents. Raises `StudyError` when a Measure cannot be used.
     """
-    by_id = {estimate.id: estimate for estimate in estimates}
-    rows, period = tuple(flow), _Period(period_start, period_end)
+    figures = Figures({estimate.id: estimate for estimate in estimates}, tuple(flow))
+    period = _Period(period_start, period_end)
     documents: list[Document] = []
     for family in study.measures:
         measure = document(family.resource, f"the Measure {family.family!r}")
-        report = _report(family, measure.resource, study, by_id, rows, period)
+        report = _report(family, measure.resource, study, figures, period)
         documents += [measure, document(report, f"the MeasureReport of {family.family!r}")]
     return tuple(documents)
 
@@ -54,8 +55,7 @@ def _report(
     family: MeasureFamily,
     measure: Resource,
     study: Study,
-    estimates: Mapping[str, Estimate],
-    flow: Sequence[FlowRow],
+    figures: Figures,
     period: _Period,
 ) -> Resource:
     key = identity.report_key(study, family.family)
@@ -64,7 +64,7 @@ def _report(
     report = {
         "resourceType": "MeasureReport",
         "id": identity.resource_id(key),
-        "text": _text(measure, named, estimates, study, cut),
+        "text": _text(measure, named, figures.estimates, study, cut),
         "identifier": [{"use": "official", "system": identity.REPORT, "value": key}],
         "status": "complete",
         "type": "summary",
@@ -72,7 +72,7 @@ def _report(
         "date": cut.isoformat(),
         "reporter": {"identifier": {"system": identity.SITE, "value": study.site or "site"}},
         "period": {"start": period.start.isoformat(), "end": period.end.isoformat()},
-        "group": [report_group(group, name, scoring(group, measure), estimates, flow) for group, name in named],
+        "group": [report_group(group, name, scoring(group, measure), figures) for group, name in named],
     }
     if "improvementNotation" in measure:
         report["improvementNotation"] = measure["improvementNotation"]

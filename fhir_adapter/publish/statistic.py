@@ -42,7 +42,8 @@ def no_value(reason: str) -> Resource:
 
 
 def score(estimate: Estimate | None, scoring: str) -> Resource:
-    """The measureScore: the value, or why there is none (`temp-unknown` for a median not reached).
+    """The measureScore: the value, or why there is none (`temp-unknown` for a median not reached, `masked` for one that
+    is withheld).
 
     A proportion has no unit: it is a plain fraction, and validators refuse any other. None is a statistic that
     was not computed.
@@ -50,6 +51,8 @@ def score(estimate: Estimate | None, scoring: str) -> Resource:
     if estimate is None:
         return absent("not-applicable")
     unit = "" if scoring == "proportion" else estimate.unit
+    if "value" in estimate.suppressed:
+        return absent("masked", unit)
     if estimate.not_estimable or (estimate.value is None and not estimate.not_reached):
         return absent("unknown" if estimate.n else "not-applicable", unit)
     if estimate.not_reached or estimate.value is None:
@@ -78,24 +81,31 @@ def _parts(estimate: Estimate) -> Iterator[Resource]:
         if value is not None:
             yield {"url": name, "valueDecimal": exact(value)}
     for name, count in (
+        ("people", None if "n" in estimate.suppressed else estimate.n),
         ("atRisk", estimate.at_risk),
         ("events", estimate.events),
-        ("missing", estimate.missing),
+        ("missing", None if "missing" in estimate.suppressed else estimate.missing),
     ):
         if count is not None:
             yield {"url": name, "valueUnsignedInt": count}
     if estimate.not_estimable:
         yield {"url": "notEstimable", "valueString": estimate.not_estimable}
+    for withheld in estimate.suppressed:
+        yield {"url": "suppressed", "valueCode": withheld}
     for name, setting in sorted(estimate.parameters.items()):
         yield _parameter(name, setting)
 
 
 def _interval(estimate: Estimate) -> Iterator[Resource]:
-    ends = (estimate.ci_low, estimate.ci_high)
-    if estimate.ci_level is None or estimate.not_estimable or (ends == (None, None) and not estimate.not_reached):
+    if estimate.ci_level is None:
         return
     yield {"url": "ciLevel", "valueDecimal": exact(estimate.ci_level)}
-    for name, end in zip(("ciLow", "ciHigh"), ends, strict=True):
+    if estimate.not_estimable:
+        return
+    ends = {"ciLow": ("ci_low", estimate.ci_low), "ciHigh": ("ci_high", estimate.ci_high)}
+    for name, (field, end) in ends.items():
+        if field in estimate.suppressed:
+            continue
         if end is not None and math.isfinite(end):
             yield {"url": name, "valueDecimal": exact(end)}
         else:
@@ -104,9 +114,15 @@ def _interval(estimate: Estimate) -> Iterator[Resource]:
 
 
 def _parameter(name: str, setting: Json) -> Resource:
-    text = str(setting).lower() if isinstance(setting, bool | None) else str(setting) or "none"
-    parts = [{"url": "name", "valueString": name}, {"url": "value", "valueString": text}]
+    parts = [{"url": "name", "valueString": name}, {"url": "value", "valueString": setting_text(setting)}]
     return {"url": "parameter", "extension": parts}
+
+
+def setting_text(setting: Json) -> str:
+    """The value of a parameter as text: lists are joined by `;`, what is empty is `none`."""
+    if isinstance(setting, tuple):
+        return ";".join(setting) or "none"
+    return str(setting).lower() if isinstance(setting, bool | None) else str(setting) or "none"
 
 
 def _unit(unit: str) -> Resource:

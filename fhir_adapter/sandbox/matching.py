@@ -148,6 +148,7 @@ def _token_keys(value: Json) -> Iterator[str]:
         if isinstance(code, str):
             yield code
             yield f"{value.get('system', '')}|{code}"
+            yield f"{value.get('system', '')}|"  # any code of the system
 
 
 def _reference_keys(parameter: Parameter, value: Json) -> Iterator[str]:

@@ -9,8 +9,9 @@ import pytest
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.cohort.judgement import STEPS
 from fhir_adapter.mapping.study import read_study
-from fhir_adapter.publish.group import GROUP_SCORING, STEP, estimate_id
+from fhir_adapter.publish.group import GROUP_SCORING, estimate_id
 from fhir_adapter.publish.identity import STRATIFIER_CODES
+from fhir_adapter.publish.stratifier import STEP
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 FAMILIES = {one.family: one.resource for one in read_study("bsab-cart-dlbcl").study.measures}

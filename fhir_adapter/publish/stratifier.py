@@ -1,0 +1,87 @@
+"""The stratifiers of a group: who left at a step of the attrition and why, or the same statistic in the subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.flow import FlowRow
+from fhir_adapter.errors import StudyError
+from fhir_adapter.publish import identity
+from fhir_adapter.publish.answer import answer, code_in, population
+from fhir_adapter.publish.documents import Resource
+
+STEP = "attrition."
+EXCLUSION_REASON = "exclusion-reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything a report can tell: the statistics by id, the attrition, and the subgroups that the study asks for.
+
+    Counts of people from 1 to below `min_cell` are withheld; 0 withholds nothing.
+    """
+
+    estimates: Mapping[str, Estimate]
+    flow: Sequence[FlowRow]
+    subgroups: frozenset[str] = frozenset()
+    min_cell: int = 0
+
+
+def stratifier(declared: Resource, group: Resource, name: str, scoring: str, figures: Figures) -> Resource:
+    """What the Measure asks a group to be stratified by. One without stratum is there all the same: it was asked for.
+
+    `StudyError` when it can never be filled.
+    """
+    by = code_in(declared.get("code"), identity.STRATIFIER_CODES)
+    if by == EXCLUSION_REASON and name.startswith(STEP):
+        strata = list(_leavers(name.removeprefix(STEP), figures))
+    elif by in figures.subgroups:
+        strata = list(_subgroups(by, group, name, scoring, figures))
+    else:
+        raise _cannot_be_filled(name, figures)
+    code: Resource = {"code": [declared["code"]]}
+    return {**code, "stratum": strata} if strata else code
+
+
+def subgroup_id(name: str, population: str) -> str:
+    """The id of the statistic `name` in a subgroup, whose population is `<dimension>=<level>`."""
+    return f"{name}[{population}]"
+
+
+def _leavers(step: str, figures: Figures) -> Iterator[Resource]:
+    """Who left at this step, by reason: people outside the group's count, hence `denominator-exclusion`."""
+    rows = [row for row in figures.flow if row.step == step and row.reason and row.n_out]
+    hidden = _hidden(rows, figures.min_cell)
+    for row in rows:
+        count = None if row.reason in hidden else row.n_out
+        yield {
+            "value": {"coding": [{"system": identity.EXCLUSION_CODES, "code": row.reason}]},
+            "population": [population("denominator-exclusion", count, "masked")],
+        }
+
+
+def _hidden(rows: Sequence[FlowRow], min_cell: int) -> set[str]:
+    """The reasons whose count is withheld. One alone could be computed from the others: then the next takes part."""
+    by_size = sorted(rows, key=lambda row: (row.n_out, row.reason))
+    small = sum(row.n_out < min_cell for row in by_size)
+    return {row.reason for row in by_size[: max(small, 2) if small else 0]}
+
+
+def _subgroups(by: str, group: Resource, name: str, scoring: str, figures: Figures) -> Iterator[Resource]:
+    """The statistic in every level of a dimension, in the order in which they were computed."""
+    for estimate in figures.estimates.values():
+        dimension, _, level = estimate.population.partition("=")
+        if dimension == by and estimate.id == subgroup_id(name, estimate.population):
+            value = {"coding": [{"system": identity.STRATUM_CODES, "code": estimate.population}], "text": level}
+            yield {"value": value, **answer(group.get("population", ()), scoring, estimate, None)}
+
+
+def _cannot_be_filled(name: str, figures: Figures) -> StudyError:
+    dimensions = ", ".join(sorted(figures.subgroups)) or "none"
+    return StudyError(
+        f"the group {name!r} of a Measure has a stratifier that cannot be filled",
+        f"a step of the attrition is stratified by {EXCLUSION_REASON}, all else by a subgroup of the study "
+        f"({dimensions}), with a code of {identity.STRATIFIER_CODES}",
+    )

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fhir_adapter.errors import DiskError, LockedError, UsageError
+from fhir_adapter.instant import written
 
 PARTS = ("cohort", "analysis", "report", "publish", "run.json")
 _KEPT = 2
@@ -130,7 +131,7 @@ class OutputFolder:
             process, since = int(self._holder.read_bytes()), self._holder.stat().st_mtime
         except (OSError, ValueError):
             return ""
-        moment = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        moment = written(datetime.fromtimestamp(since, UTC))
         return f" (process {process}, since {moment})"
 
     def read(self, name: str) -> bytes | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fhir_adapter.instant import written
 from fhir_adapter.progress import Progress, State
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ say = Lines()
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return written(datetime.now(UTC))
 
 
 def print_comparison(cut: CutCompared) -> None:

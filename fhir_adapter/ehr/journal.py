@@ -6,7 +6,6 @@ would be forgotten, or written twice, if the work stopped in between.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ from fhir_adapter.ehr.document import Document, key_of, spelled
 from fhir_adapter.ehr.json_text import UNREADABLE
 from fhir_adapter.errors import DiskError
 from fhir_adapter.fhir.canonical import content_sha256
+from fhir_adapter.whole_file import write_whole
 
 
 class Owed(msgspec.Struct, frozen=True):
@@ -64,13 +64,8 @@ class Journal:
         if self._path is None:
             return
         owed = [*(one for one in self._read() if one.server != self._server), *owed]
-        beside = self._path.with_name(f"{self._path.name}.tmp")
         try:
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(_encoder.encode(owed))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+            write_whole(self._path, _encoder.encode(owed))
         except OSError as error:
             raise DiskError(f"The delivery journal cannot be written ({type(error).__name__}).") from None
 

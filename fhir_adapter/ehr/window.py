@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from fhir_adapter import instant
+
 
 class Window(msgspec.Struct, frozen=True):
     """What is known from before: `cursors` are instants by person (empty: everybody).
@@ -41,11 +43,10 @@ class Window(msgspec.Struct, frozen=True):
 
 def written(seconds: float) -> str:
     """The instant that many seconds after the beginning of 1970, in whole seconds."""
-    moment = datetime.fromtimestamp(max(seconds, 0.0), UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return instant.written(datetime.fromtimestamp(max(seconds, 0.0), UTC))
 
 
-def read_instant(instant: str) -> float:
+def read_instant(text: str) -> float:
     """Seconds since the beginning of 1970 of an instant; `ValueError` if it is none."""
-    moment = datetime.fromisoformat(instant)
+    moment = datetime.fromisoformat(text)
     return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fhir_adapter.errors import DiskError, UsageError
+from fhir_adapter.whole_file import write_whole
 
 
 class Receipt(BaseModel):
@@ -56,12 +56,7 @@ def forget(path: Path) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.part")
     try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_whole(path, content)
     except OSError:
         raise DiskError(f"the receipt {path} cannot be written", "name another place with --receipt") from None

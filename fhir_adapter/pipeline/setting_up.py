@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from fhir_adapter.ehr.url_policy import normalise_base
 from fhir_adapter.errors import DiskError, UsageError
 from fhir_adapter.fhir.r4 import READ_TYPES
 from fhir_adapter.pipeline.connection import PUBLISHING
+from fhir_adapter.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,9 @@ def _settings_text(server: str, out: Path, key_file: Path, client_id: str) -> st
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    """The whole file or none of it, and never readable by others, not even while it is written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_whole(path, content)
     except OSError as problem:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise DiskError(
             f"{path} cannot be written ({os.strerror(problem.errno or 0)})", "choose another place"
         ) from None

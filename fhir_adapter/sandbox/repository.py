@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from fhir_adapter import instant
 from fhir_adapter.fhir.canonical import Json, canonical_json
 from fhir_adapter.sandbox.matching import Criterion, Keys, keys_of
 from fhir_adapter.sandbox.outcome import Refused
@@ -191,7 +192,7 @@ class Repository:
 
 def written(moment: datetime) -> str:
     """A FHIR instant."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant.written(moment, "milliseconds")
 
 
 def _stamped(resource: Resource, type: str, id: str, number: int, moment: datetime) -> Resource:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+from fhir_adapter.instant import written
+
 Format = Literal["text", "json"]
 
 _OURS = "fhir_adapter"
@@ -95,7 +97,7 @@ class _Json(logging.Formatter):
         self._run = secrets.token_hex(6)
 
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = written(datetime.fromtimestamp(record.created, UTC), "milliseconds")
         return json.dumps({"at": at, "level": record.levelname.lower(), "run": self._run, **_told(record)})
 
 

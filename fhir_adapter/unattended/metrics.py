@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fhir_adapter.unattended.record import OUTCOMES, Ending, write_beside
+from fhir_adapter.unattended.record import OUTCOMES, Ending
+from fhir_adapter.whole_file import write_whole
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -19,7 +20,7 @@ def write_metrics(path: Path, ending: Ending, mode: int) -> None:
     """Replace the metrics file as a whole, readable as `mode` says; `OSError` when it cannot be written."""
     from prometheus_client import generate_latest
 
-    write_beside(path, generate_latest(_registry(ending)), mode)
+    write_whole(path, generate_latest(_registry(ending)), mode)
 
 
 def _registry(ending: Ending) -> CollectorRegistry:

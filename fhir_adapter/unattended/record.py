@@ -5,13 +5,13 @@ Counts and times only. Each is one small file, replaced as a whole; whoever read
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from fhir_adapter.output_folder import OutputFolder
+from fhir_adapter.whole_file import write_whole
 
 OUTCOMES = ("received", "stored", "duplicate", "quarantined", "deleted", "swept")
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
@@ -84,22 +84,8 @@ def forget_next_run(out: OutputFolder) -> None:
     (out.store.parent / "next-run.json").unlink(missing_ok=True)
 
 
-def write_beside(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace one file as a whole; `OSError` leaves the old one as it was, and nothing beside it."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-
-
 def _write(path: Path, thing: msgspec.Struct) -> None:
-    write_beside(path, msgspec.json.encode(thing) + b"\n")
+    write_whole(path, msgspec.json.encode(thing) + b"\n")
 
 
 def _read(path: Path, kind: type[_Kind]) -> _Kind | None:

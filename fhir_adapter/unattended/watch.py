@@ -17,6 +17,7 @@ import msgspec
 
 from fhir_adapter.errors import FhirAdapterError, LockedError, UsageError, exit_code_of
 from fhir_adapter.fhir.resource_types import kind_of
+from fhir_adapter.instant import written
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store, StreamLedger
@@ -70,7 +71,7 @@ def _ending(
 ) -> Ending:
     out = OutputFolder(settings.out)
     exit_code = exit_code_of(problem) if problem else 0
-    ended_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    ended_at = written(datetime.now(UTC))
     before = read_ending(out)
     return Ending(
         command=command,

@@ -90,6 +90,13 @@ class PartialDate:
                 return first.isoformat()[:4]
         return f"{first.isoformat()}/{last.isoformat()}"
 
+    def is_one_moment_with(self, other: PartialDate) -> bool:
+        """Whether both were written as the same time, be it with different offsets; without a time, as the same day."""
+        if self.text == other.text:
+            return True
+        first, second = _moment(self.text), _moment(other.text)
+        return first is not None and first == second
+
     def surely_before(self, other: PartialDate) -> bool:
         return self.latest < other.earliest
 
@@ -120,15 +127,24 @@ class PartialDate:
         return tuple(sorted(inside | {self.earliest, self.latest}))
 
 
+def _moment(text: str) -> datetime | None:
+    """The moment that a dateTime with an offset names; None for anything less."""
+    found = _PATTERN.fullmatch(text.strip())
+    return _with_offset(text) if found and found["zone"] else None
+
+
 def _moved(text: str, zone: ZoneInfo) -> date:
+    return _with_offset(text).astimezone(zone).date()
+
+
+def _with_offset(text: str) -> datetime:
     cleaned = re.sub(r"\.\d+", "", text.strip()).replace("Z", "+00:00")
     midnight = re.fullmatch(r"(.*T)24:00(?::00)?(.*)", cleaned)
     if midnight:
         cleaned = f"{midnight[1]}00:00:00{midnight[2]}"
     # A leap second is not a time Python knows; the minute is enough to find the day.
     cleaned = re.sub(r"(T\d{2}:\d{2}):60", r"\1:59", cleaned)
-    moment = datetime.fromisoformat(cleaned) + timedelta(days=1 if midnight else 0)
-    return moment.astimezone(zone).date()
+    return datetime.fromisoformat(cleaned) + timedelta(days=1 if midnight else 0)
 
 
 def _completed_years(first: date, last: date) -> int:

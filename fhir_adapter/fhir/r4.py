@@ -279,12 +279,17 @@ class Condition(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType",
     stage: tuple[ConditionStage, ...] = ()
 
 
+class Hospitalization(msgspec.Struct, frozen=True, gc=False):
+    dischargeDisposition: CodeableConcept | None = None
+
+
 class Encounter(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Encounter"):
     id: str = ""
     status: str = ""
     type: tuple[CodeableConcept, ...] = ()
     subject: Reference | None = None
     period: Period | None = None
+    hospitalization: Hospitalization | None = None
 
 
 Resource: TypeAlias = (

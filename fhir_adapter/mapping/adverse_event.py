@@ -24,7 +24,7 @@ _STATUS_URL_END = "/StructureDefinition/status"
 def map_adverse_event(resource: AdverseEvent, record: Record, reader: Reader) -> Iterator[Said]:
     """A potential event, a refuted one, and a term that the study does not follow are set aside.
 
-    `AdverseEvent.severity` (mild, moderate, severe) is not a grade and is not read as one.
+    Mild, moderate and severe are no grades and are not read as ones.
     """
     if resource.actuality == "potential":
         yield set_aside(record, "actuality-potential")
@@ -61,9 +61,19 @@ def map_adverse_event(resource: AdverseEvent, record: Record, reader: Reader) ->
 
 
 def _grade(resource: AdverseEvent, reader: Reader) -> Graded:
-    """The coded grade, else one in the words. A grade that is given wins over words that deny something."""
+    """The coded grade, else one in the words, else one written as the severity.
+
+    A grade that is given wins over words that deny something.
+    """
     coded = _grade_concept(resource.extension)
-    found = read_grade(reader, coded, resource.event) or read_grade(reader, resource.event)
+    found = next(
+        (
+            one
+            for told in (coded, resource.event, resource.severity)
+            if (one := read_grade(reader, told, resource.event))
+        ),
+        None,
+    )
     if found:
         return found
     low, high = (0, 0) if reader.denied(resource.event) else UNKNOWN_GRADE

@@ -30,7 +30,7 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
             yield set_aside(record, "denied-or-only-suspected")
             return
         flags = term.flags if onset else (*term.flags, "onset-from-recorded-date")
-        graded = read_grade(reader, resource.code) or Graded(*UNKNOWN_GRADE, scale_of(reader, resource.code))
+        graded = _graded(resource, reader)
         yield AdverseEvent(
             on=onset or recorded,
             source=source,
@@ -66,6 +66,15 @@ def map_condition(resource: Condition, record: Record, reader: Reader) -> Iterat
         for where in sorted(reader.terms["body-site"].every(site) - {"none"}):
             extranodal = is_extranodal(reader, where)
             yield DiseaseSite(on=recorded or onset, source=place, site=where, extranodal=extranodal)
+
+
+def _graded(resource: Condition, reader: Reader) -> Graded:
+    """The grade in the code or its words, else one written as the severity or the stage. "Severe" is no grade."""
+    stages = (stage.summary for stage in resource.stage)
+    for told in (resource.code, resource.severity, *stages):
+        if found := read_grade(reader, told, resource.code, *(stage.type for stage in resource.stage)):
+            return found
+    return Graded(*UNKNOWN_GRADE, scale_of(reader, resource.code))
 
 
 def is_extranodal(reader: Reader, site: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fhir_adapter.cohort.events import AdverseEvent
 from fhir_adapter.fhir.r4 import Observation
-from fhir_adapter.mapping.grades import Graded, read_grade, scale_of
+from fhir_adapter.mapping.grades import UNKNOWN_GRADE, Graded, read_grade, scale_of
 from fhir_adapter.mapping.reading import Reader, Said
 from fhir_adapter.mapping.result import Place, Result, concept_of, whole_number
 
@@ -31,6 +31,10 @@ def map_graded_event(name: str, result: Result, resource: Observation, place: Pl
 
 def _grade(result: Result, resource: Observation, reader: Reader) -> Graded | None:
     """The answer's grade; its scale may also stand in the name or the method of the observation."""
+    if result.valueBoolean is not None:
+        return Graded(
+            *(UNKNOWN_GRADE if result.valueBoolean else (0, 0)), scale_of(reader, result.code, resource.method)
+        )
     answer, number = concept_of(result), whole_number(result)
     if number is not None:
         return Graded(number, number, scale_of(reader, answer, result.code, resource.method))

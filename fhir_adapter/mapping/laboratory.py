@@ -13,6 +13,7 @@ from fhir_adapter.mapping.reading import Reader, Said
 from fhir_adapter.mapping.reference_range import limits_of, normal_ranges
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
+from fhir_adapter.mapping.written_number import with_decimal_point
 
 _COMPARATORS = {"", "<", "<=", ">", ">="}
 _NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s(\[~+.,-].*|\s10.*)?")
@@ -73,7 +74,7 @@ def _number(result: Result) -> Quantity | None:
         return result.valueQuantity
     if result.valueInteger is not None:
         return Quantity(value=Decimal(result.valueInteger))
-    found = _NUMBER.fullmatch(normalise(result.valueString, fold=False)) if result.valueString else None
+    found = _NUMBER.fullmatch(with_decimal_point(normalise(result.valueString, fold=False)))
     if not found:
         return None
     comparator = {"≤": "<=", "≥": ">="}.get(found[1] or "", found[1] or "")
@@ -91,7 +92,12 @@ def _sample(result: Result, resource: Observation, reader: Reader) -> frozenset[
 
 
 def _specimen(resource: Observation) -> str:
-    return resource.specimen.reference if resource.specimen else ""
+    """What tells one sample from another: the reference, else the number that the laboratory gave it."""
+    specimen = resource.specimen
+    if specimen is None:
+        return ""
+    number = specimen.identifier
+    return specimen.reference or (f"{number.system}|{number.value}" if number and number.value else "")
 
 
 def _with_unit(

@@ -12,11 +12,14 @@ from fhir_adapter.mapping.reading import Said
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
 from fhir_adapter.mapping.units import Units
+from fhir_adapter.mapping.written_number import with_decimal_point
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_SIZE = re.compile(rf"({_NUMBER}(?:\s*(?:mm|cm)?\s*[x*]\s*{_NUMBER}){{0,2}})\s*(mm|cm)")
+_SIZE = re.compile(rf"({_NUMBER}(?:\s*(?:mm|cm)?\s*(?:[x*]|by)\s*{_NUMBER}){{0,2}})\s*(mm|cm)")
 _BETWEEN = re.compile(rf"({_NUMBER})\s*(?:mm|cm)?\s*(?:-|~|to|至|到)\s*({_NUMBER})\s*(mm|cm)")
 _BOUND = re.compile(rf"(<=|>=|<|>)\s*({_NUMBER})\s*(mm|cm)")
+# Words before a size that leave it what it is. A size that is only about right decides nothing, and is not read.
+_INTRODUCED = re.compile(r"^(?:(?:largest|longest|maximum)(?: diameter| dimension)?|最大径|最大直径|最长径)\s*:?\s*")
 Interval = tuple[Quantity, Quantity]
 
 
@@ -50,7 +53,7 @@ def _sizes(result: Result, least: Decimal, most: Decimal) -> Sequence[Interval]:
     """Every dimension as (shortest, longest); `least` and `most` millimetres are where open ends lie."""
     quantity = result.valueQuantity
     if quantity is None:
-        return _written(normalise(result.valueString), least, most)
+        return _written(_plain(result.valueString), least, most)
     if quantity.value is None:
         return ()
     return (
@@ -61,6 +64,10 @@ def _sizes(result: Result, least: Decimal, most: Decimal) -> Sequence[Interval]:
             most,
         ),
     )
+
+
+def _plain(text: str) -> str:
+    return _INTRODUCED.sub("", with_decimal_point(normalise(text)))
 
 
 def _written(text: str, least: Decimal, most: Decimal) -> Sequence[Interval]:

@@ -68,6 +68,9 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
 
 def _performance(_: str, result: Result, __: Observation, place: Place) -> Iterator[Said]:
     ecog = whole_number(result)
+    if ecog is None:
+        told = place.reader.terms["ecog-score"].translate(concept_of(result)).code or ""
+        ecog = int(told) if told.isdecimal() else None
     if ecog is None or not 0 <= ecog <= 5:
         yield place.aside("ecog-not-0-to-5")
     else:

@@ -10,11 +10,13 @@ from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept, Quantity, Range, ReferenceRange
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.terminology import normalise
+from fhir_adapter.mapping.written_number import with_decimal_point
 
 _UNIT = r"\s*(?P<unit>[^\d\s(\[].*|\s10.*)?"
 _RANGE = re.compile(r"[(\[]?\s*(\d+(?:\.\d+)?)\s*(?:-{1,2}|~|to|bis)\s*(\d+(?:\.\d+)?)\s*[)\]]?" + _UNIT)
 _UP_TO = re.compile(r"(?:<|<=|≤|up to)\s*(\d+(?:\.\d+)?)" + _UNIT)
-_LABELLED = re.compile(r"(?P<label>[^\d<≤]+?)\s*:?\s*(?P<limits>[\d<≤(\[].*)")
+_FROM = re.compile(r"(?:>|>=|≥)\s*(\d+(?:\.\d+)?)" + _UNIT)
+_LABELLED = re.compile(r"(?P<label>[^\d<≤>≥]+?)\s*:?\s*(?P<limits>[\d<≤>≥(\[].*)")
 _YEARS = {"a", "year", "years", "yr", "y", "岁", "jahre"}
 Limits = tuple[Quantity | None, Quantity | None]
 
@@ -79,7 +81,7 @@ def _in_years(age: Quantity | None) -> Decimal | None:
 
 def _written_limits(text: str) -> Limits:
     """Limits written as text; a unit behind them is theirs, a label before them says for whom they are."""
-    plain = normalise(text, fold=False)
+    plain = with_decimal_point(normalise(text, fold=False))
     if labelled := _LABELLED.fullmatch(plain):
         plain = labelled["limits"] if not plain.startswith("up to") else plain
     if found := _RANGE.fullmatch(plain):
@@ -87,6 +89,8 @@ def _written_limits(text: str) -> Limits:
         return Quantity(value=Decimal(found[1]), unit=unit), Quantity(value=Decimal(found[2]), unit=unit)
     if found := _UP_TO.fullmatch(plain):
         return None, Quantity(value=Decimal(found[1]), unit=(found["unit"] or "").strip())
+    if found := _FROM.fullmatch(plain):
+        return Quantity(value=Decimal(found[1]), unit=(found["unit"] or "").strip()), None
     return None, None
 
 

@@ -53,7 +53,7 @@ def _is_one_sample(white: Lab, other: Lab) -> bool:
         return True
     if white.specimen and other.specimen:
         return white.specimen == other.specimen
-    return white.on is not None and other.on is not None and white.on.text == other.on.text
+    return white.on is not None and other.on is not None and white.on.is_one_moment_with(other.on)
 
 
 def _derived(white: Lab, shares: Sequence[Lab]) -> Lab:

@@ -102,6 +102,7 @@ TARGETS = {
     "uptake-change": "/uptake-change",
     "assessor": "/assessor",
     "deauville-score": "/deauville-score",
+    "ecog-score": "/ecog-score",
 }
 
 

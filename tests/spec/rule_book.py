@@ -33,6 +33,7 @@ SECTIONS = {
     "test_icaht": "ICAHT",
     "test_data_cut": "The data cut",
     "test_vague_records": "Vague records",
+    "test_other_spellings": "The same in other words",
 }
 EDGE_CASES = range(1, 59)
 _EDGE = re.compile(r"test_edge_(\d{2})_(\w+)")

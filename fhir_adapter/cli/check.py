@@ -35,8 +35,7 @@ def check(
 
     A few small searches; nothing is written, unless a --probe flag says so. The exit code is 0 if a fetch can work.
     """
-    flags = {name: value for name, value in given(locals()).items() if not name.startswith(("probe_", "as_"))}
-    settings = settings_from(config, True, flags)
+    settings = settings_from(config, True, given(locals()))
     from fhir_adapter.pipeline.checking import check_server
     from fhir_adapter.pipeline.connection import connected
 

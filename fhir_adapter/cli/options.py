@@ -66,7 +66,10 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also what is ask
 
 # What is said on the command line alone, for once.
 _OF_THE_MOMENT = frozenset(
-    {"config", "quiet", "verbose", "full", "accept_deletions", "retry_quarantine", "as_of", "dry_run"}
+    {
+        *("config", "quiet", "verbose", "full", "accept_deletions", "retry_quarantine", "as_of", "dry_run"),
+        *("as_json", "probe_writes", "probe_export"),
+    }
 )
 
 

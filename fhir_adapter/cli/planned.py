@@ -114,7 +114,7 @@ def _stream_as_data(one: Expected) -> dict[str, Any]:
         "how": stream.how,
         "reason": stream.reason,
         "incremental": bool(stream.since_param) or stream.how == "export",
-        "deletions_told": stream.history,
+        "deletions_told": stream.tells_deletions,
         "by_post": stream.post,
         "portions": len(stream.codes),
         "resources": one.resources,

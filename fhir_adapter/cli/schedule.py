@@ -52,15 +52,15 @@ def schedule(
 
 def _run_forever(settings: Settings, config: Path | None, flags: tuple[str, ...], now: bool) -> None:
     """What can be found wrong is found before the first night."""
-    from fhir_adapter.mapping.study import read_study
     from fhir_adapter.output_folder import OutputFolder
+    from fhir_adapter.pipeline.site import study_of
     from fhir_adapter.unattended.job import job_of
     from fhir_adapter.unattended.record import NextRun, forget_next_run, write_next_run
     from fhir_adapter.unattended.scheduler import Nights, run_forever
     from fhir_adapter.unattended.watch import check_telling
 
     job, out = job_of(settings, config, flags), OutputFolder(settings.out)
-    read_study(settings.study, settings.set, settings.conceptmaps)
+    study_of(settings)
     check_telling(settings)
     out.prepare()
 
@@ -76,7 +76,7 @@ def _run_forever(settings: Settings, config: Path | None, flags: tuple[str, ...]
 class _Print(TyperCommand):
     """`--cron` alone asks for a crontab; with an expression it says when to run, as everywhere else."""
 
-    def parse_args(self, context: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, context: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # its context is typer's own
         following = [*args[1:], "-"]
         pairs = zip(args, following, strict=False)
         words = ["--crontab" if word == "--cron" and after.startswith("-") else word for word, after in pairs]

@@ -52,7 +52,7 @@ class Moment:
 
     @property
     def shown(self) -> str:
-        """The condition on rows of `shown`."""
+        """The condition on rows of `shown`, a constant: no question is put together from anything outside."""
         if self.run is None:
             return "shown.until_run IS NULL"
         return "shown.from_run <= :run AND (shown.until_run IS NULL OR shown.until_run > :run)"
@@ -176,6 +176,11 @@ def person_keys(database: sqlite3.Connection, moment: Moment) -> list[str]:
 def ids(database: sqlite3.Connection, moment: Moment, type: str) -> set[str]:
     question = f"SELECT id FROM shown WHERE type = :type AND {moment.shown}"  # noqa: S608
     return {str(id) for (id,) in database.execute(question, {**moment.values, "type": type})}
+
+
+def count(database: sqlite3.Connection, moment: Moment, type: str) -> int:
+    question = f"SELECT count(*) FROM shown WHERE type = :type AND {moment.shown}"  # noqa: S608
+    return int(database.execute(question, {**moment.values, "type": type}).fetchone()[0])
 
 
 def quarantine(database: sqlite3.Connection, moment: Moment) -> list[Quarantined]:

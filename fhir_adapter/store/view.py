@@ -79,6 +79,11 @@ class View:
         with self._connection.reading() as database:
             return reading.ids(database, self._moment, type)
 
+    def count(self, type: str) -> int:
+        """How many current resources of a type there are."""
+        with self._connection.reading() as database:
+            return reading.count(database, self._moment, type)
+
     def quarantine(self) -> list[Quarantined]:
         """What is set aside, by stream, type, id and hash."""
         with self._connection.reading() as database:

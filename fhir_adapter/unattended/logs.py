@@ -72,7 +72,7 @@ class _ToStandardError(logging.StreamHandler[TextIO]):
         self.setFormatter(formatter)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:  # type: ignore[override]  # a property: whatever standard error is by then
         return sys.stderr
 
     def handleError(self, record: logging.LogRecord) -> None:

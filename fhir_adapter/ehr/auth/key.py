@@ -131,7 +131,7 @@ def _from_jwk(jwk: dict[str, Any]) -> RSAKey | ECKey:
     named = {name: value for name, value in jwk.items() if name not in ("alg", "use", "key_ops", "kid")}
     try:
         return kind.import_key(named)
-    except Exception:  # as above
+    except Exception:  # whatever the library says of what it cannot read, it may quote the key
         raise _Unusable("is a JWK that is damaged or incomplete") from None
 
 

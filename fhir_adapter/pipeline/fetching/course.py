@@ -77,7 +77,7 @@ class Course:
 
     def _is_unknown(self, problem: Exception) -> bool:
         """Is this a type that the server does not have after all? What it gave before cannot be missing in silence."""
-        if not isinstance(problem, Unserved) or next(self._store.of_type(self.plan.type), None) is not None:
+        if not isinstance(problem, Unserved) or self._store.count(self.plan.type):
             return False
         self._landing.remark(self.plan.type, problem.message)
         return True

@@ -85,7 +85,7 @@ class Crew:
                 for page in part():
                     if not self._hand_over(step, part, page):
                         return
-            except Exception as problem:
+            except Exception as problem:  # raised again where the pages are read
                 self._hand_over(step, part, problem)
             self._end(step)
 

@@ -23,7 +23,7 @@ class Doubts:
     def refuses(self, type: str, seen: Collection[str] | None) -> bool:
         """Would too much of this type disappear? Then its stream is incomplete."""
         gone = self._store.count_missing(self._landing.run, type, seen or ())
-        held = len(self._store.ids(type))
+        held = self._store.count(type)
         if not self._is_too_much(gone, held):
             return False
         self._refuse(

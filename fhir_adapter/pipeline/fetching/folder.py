@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from fhir_adapter.ehr.folder import FolderFile, read_pages
-from fhir_adapter.fhir.resource_types import R4_TYPES
+from fhir_adapter.fhir.resource_types import kind_of
 from fhir_adapter.pipeline.fetching.landing import Fetched, Landing
 from fhir_adapter.pipeline.types_read import types_read
 from fhir_adapter.progress import Progress
@@ -31,6 +29,5 @@ def land_folder(
 
 def _stream_name(file: FolderFile) -> str:
     """Files named after a resource type keep their name; any other may be named after a person, so it is counted."""
-    first = re.split(r"[^A-Za-z]", Path(file.name).name, maxsplit=1)[0]
     name = file.name.encode("utf-8", "replace").decode()  # a file system holds bytes, not always text
-    return name if first in R4_TYPES else f"file {file.number:04d}"
+    return f"file {file.number:04d}" if kind_of(name) == "file" else name

@@ -63,8 +63,7 @@ class StreamMemory:
 
     def _begin_anew(self, type: str) -> None:
         """A run that ends before its sweep leaves it to the next one; but from nothing nothing can be missing."""
-        held = next(self._store.of_type(type), None) is not None
-        self._store.remember(_swept(type), _DUE if held else str(self._run))
+        self._store.remember(_swept(type), _DUE if self._store.count(type) else str(self._run))
 
     def _fingerprint(self, plan: StreamPlan) -> str:
         question = (self._whom, sorted(plan.params), plan.code_param, sorted(plan.codes))

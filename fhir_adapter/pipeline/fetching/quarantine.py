@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Literal, get_args
 
 from fhir_adapter.ehr.failures import Forbidden
 from fhir_adapter.ehr.page import Page
@@ -16,7 +16,7 @@ from fhir_adapter.pipeline.fetching.landing import Landing, Retried
 from fhir_adapter.store import Store
 
 Outcome = Literal["accepted", "corrected", "gone", "refused"]
-_OUTCOMES: tuple[Outcome, ...] = ("accepted", "corrected", "gone", "refused")
+_OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 STREAM = "quarantine"
 _GONE = frozenset({404, 410})
 

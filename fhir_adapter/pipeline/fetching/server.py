@@ -100,7 +100,7 @@ class _ServerFetch:
 
     def _pass_by(self, plan: StreamPlan) -> None:
         """What was never fetched is unknown; what was, and cannot be fetched any more, is out of date."""
-        if next(self._store.of_type(plan.type), None) is None:
+        if not self._store.count(plan.type):
             self._landing.pass_by(plan.type, plan.reason)
         else:
             self._landing.fail(plan.type, f"{plan.reason} What earlier runs fetched of it is out of date.")

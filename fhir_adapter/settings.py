@@ -31,6 +31,7 @@ PREFIX = "FHIR_ADAPTER__"
 # Settings that commands take as flags; the others are for the TOML file and the environment.
 FLAGS = (
     *("server", "folder", "study", "set", "out", "patients", "group", "list", "page_size", "publish", "publish_to"),
+    "deqm",
     *("cron", "jitter", "log_format"),
 )
 
@@ -50,6 +51,10 @@ def _one(value: object) -> str:
 
 # The id of a resource on the server, as FHIR has it; empty when there is none.
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-.]{0,64}$")]
+
+
+# An absolute address that others begin with; empty for ours.
+Address = Annotated[str, Field(pattern=r"^(https?://[^\s|,$?#]*[^\s|,$?#/])?$")]
 
 
 class Hooks(BaseModel):
@@ -82,6 +87,7 @@ class Settings(BaseSettings):
     patients: Path | None = None
     adverse_events: Path | None = None
     conceptmaps: Path | None = None
+    adjudication: Path | None = None
     group: Id = ""
     list: Id = ""
     by_code: tuple[str, ...] = ()
@@ -93,6 +99,8 @@ class Settings(BaseSettings):
     trust_totals: bool = True
     publish: bool = True
     publish_to: str = ""
+    deqm: bool = False
+    canonical: Address = ""
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 200
     max_pages: Annotated[int, Field(ge=1)] = 100_000
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4

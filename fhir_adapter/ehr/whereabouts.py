@@ -101,7 +101,7 @@ class Whereabouts:
         name = name_of(document)
         if name is None:
             return self._search_by_target(document)
-        found = self._hits(type_of(document), ((name.param, name.value),))
+        found = fetch_matches(self._transport, type_of(document), ((name.param, name.value),))
         if any(_name_in(hit.body) != name for hit in found):
             raise DeliveryError(
                 f"This server does not search {type_of(document)} by {name.param}: it returned others.",
@@ -118,26 +118,28 @@ class Whereabouts:
         """A Provenance has no name: it is the one about the same target that says the same."""
         target = _first_target(with_references(document, self._places))
         ours = meaning(spelled(with_references(document, self._places)))
-        hits = self._hits(type_of(document), (("target", target),))
+        hits = fetch_matches(self._transport, type_of(document), (("target", target),))
         return next((hit for hit in hits if _means(hit.body) == ours), None)
-
-    def _hits(self, type: str, params: Params) -> list[Found]:
-        hits: list[Found] = []
-        url, asked = type, True
-        for _ in range(_MAX_SEARCH_PAGES):
-            answer = self._transport.get(url, params=params if asked else None, headers=_STRICT, judge=_whole)
-            try:
-                bundle = read_bundle(answer.body)
-            except (Malformed, NotABundle):
-                raise DeliveryError(f"The server answered a search for {type} with something else.") from None
-            hits.extend(_matches(bundle.entries, type))
-            if bundle.next is None:
-                return hits
-            url, asked = self._transport.policy.resolve(bundle.next, answer.url), False
-        raise DeliveryError(f"The server's search for one {type} has no end.")
 
 
 _MAX_SEARCH_PAGES = 20
+
+
+def fetch_matches(transport: Transport, type: str, params: Params) -> list[Found]:
+    """Everything of one type that a search finds. `DeliveryError` when the answers cannot be trusted."""
+    hits: list[Found] = []
+    url, asked = type, True
+    for _ in range(_MAX_SEARCH_PAGES):
+        answer = transport.get(url, params=params if asked else None, headers=_STRICT, judge=_whole)
+        try:
+            bundle = read_bundle(answer.body)
+        except (Malformed, NotABundle):
+            raise DeliveryError(f"The server answered a search for {type} with something else.") from None
+        hits.extend(_matches(bundle.entries, type))
+        if bundle.next is None:
+            return hits
+        url, asked = transport.policy.resolve(bundle.next, answer.url), False
+    raise DeliveryError(f"The server's search for {type} has no end.")
 
 
 def _matches(entries: tuple[bytes, ...], type: str) -> list[Found]:

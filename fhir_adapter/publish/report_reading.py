@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import ValidationError
 
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.fhir.canonical import NotJson, parse_json
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.answer import code_in
+from fhir_adapter.publish.canonical_base import without_base
 from fhir_adapter.publish.codes import DATA_ABSENT_REASON, MEASURE_POPULATION
 from fhir_adapter.publish.documents import Resource
 from fhir_adapter.publish.stratifier import EXCLUSION_REASON, STEP, subgroup_id
@@ -59,6 +64,20 @@ class ReportRead:
     end: str
     estimates: tuple[Estimate, ...]
     leavers: tuple[Leavers, ...]
+
+
+class NotAReport(ValueError):
+    """Bytes that are no valid MeasureReport of FHIR R4."""
+
+
+def read_body(body: bytes, base: str = "") -> ReportRead | None:
+    """What a MeasureReport tells, from its bytes; `base` is the site's canonical base. Raises `NotAReport`."""
+    try:
+        model = get_fhir_model_class("MeasureReport").model_validate(parse_json(body))
+        checked = cast(Resource, parse_json(model.model_dump_json().encode()))
+        return read_report(without_base(checked, base))
+    except (NotJson, ValidationError):
+        raise NotAReport from None
 
 
 def read_report(resource: Mapping[str, Any]) -> ReportRead | None:

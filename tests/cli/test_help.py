@@ -13,8 +13,8 @@ HEAVY = (
     *("pandas", "prometheus_client", "rich", "scipy", "uvicorn"),
 )
 VERBS = (
-    *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish"),
-    *("schedule", "explain", "diff", "check", "status", "sandbox"),
+    *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish", "results"),
+    *("schedule", "explain", "unmapped", "diff", "check", "status", "sandbox"),
 )
 SHOW_HELP = """
 import sys
@@ -29,7 +29,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("run", "--help"), ("schedule", "--help"), ("explain", "--help")], ids=" ".join
+    "arguments", [("--help",), ("run", "--help"), ("schedule", "--help"), ("explain", "unmapped", "--help")], ids=" ".join
 )
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     shown = subprocess.run(

@@ -14,6 +14,7 @@ from typing import Any
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Agent, MeasureFamily, Parameters, Roles, Study
+from fhir_adapter.mapping.study import read_study
 
 MEASURES = Path(__file__).parents[1] / "mappings" / "bsab-cart-dlbcl" / "measures"
 ORDER = [
@@ -77,6 +78,7 @@ def study(**changed: Any) -> Study:
         "title": "CAR-T after failure of a bispecific antibody in DLBCL",
         "site": "site-01",
         "roles": roles,
+        "responses": read_study("bsab-cart-dlbcl").study.responses,
         "agents": {"glofitamab": Agent(code="glofitamab", display="Glofitamab", targets=("CD3", "CD20"))},
         "labels": {"anemia": "Anemia", "neutrophil-count-decreased": "Neutrophil count decreased"},
         "gradings": {"5.0": (), "6.0": ()},

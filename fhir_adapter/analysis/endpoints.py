@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Literal
 
 from fhir_adapter.analysis.contradictions import contradictions
-from fhir_adapter.analysis.history import RESPONDED, History, history
+from fhir_adapter.analysis.history import History, history
 from fhir_adapter.analysis.landmarks import Landmark
 from fhir_adapter.cohort.estimate import Endpoint, EventTime, NotInEndpoint
 from fhir_adapter.cohort.judgement import Judgement
@@ -153,7 +153,7 @@ def _without_response(known: History, settings: Parameters) -> Landmark | None:
     """The last assessment up to the day by which a response was due, when none of them shows one."""
     due = known.infusion.assumed + timedelta(days=settings.efs_response_by_day)
     seen = [one for one in known.assessments if one[0].on.latest <= due]
-    enough = ("CR",) if settings.efs_response == "CR" else RESPONDED
+    enough = known.responses.complete if settings.efs_response == "CR" else known.responses.responded
     if not settings.efs_response_by_day or not seen or any(category in enough for _, category in seen):
         return None
     return seen[-1][0].named(f"no {settings.efs_response} by day {settings.efs_response_by_day}")

@@ -8,11 +8,11 @@ from datetime import date
 from fhir_adapter.analysis.landmarks import Landmark, by_day, landmarks, recorded
 from fhir_adapter.cohort.finding import Index
 from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.response_system import INDETERMINATE, ResponseSystem
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.fhir.dates import PartialDate
 
 ALLOGENEIC = "allogeneic-hct"  # code of the common procedure vocabulary
-RESPONDED = ("CR", "PR", "responded-unspecified")
 Seen = tuple[Landmark, str]  # an adequate assessment and its category
 
 
@@ -22,7 +22,7 @@ class History:
 
     `deaths` has every dated record of the death, `died_undated` the record of one without a date.
     `last_contact` is never None: on the day of the infusion the person was alive. `transplant` is an
-    allogeneic one in complete remission.
+    allogeneic one in complete remission; `responses` says what the categories of the assessments amount to.
     """
 
     infusion: Landmark
@@ -39,6 +39,7 @@ class History:
     complete_response: Landmark | None
     new_therapy: Landmark | None
     transplant: Landmark | None
+    responses: ResponseSystem
 
     @property
     def death(self) -> Landmark | None:
@@ -80,12 +81,15 @@ def history(judgement: Judgement, study: Study) -> History | None:
         assessments=seen,
         last_assessment=_assessed(judgement, "last_assessed_on", "last assessment", first, last),
         progression=_assessed(judgement, "progressed_on", "progression", first, last),
-        response=_assessed(judgement, "responded_on", "response", first, last) if best in RESPONDED else None,
+        response=_assessed(judgement, "responded_on", "response", first, last)
+        if best in study.responses.responded
+        else None,
         complete_response=_assessed(judgement, "complete_on", "complete response", first, last)
-        if best == "CR"
+        if best in study.responses.complete
         else None,
         new_therapy=new_therapy.within(first, last) if new_therapy else None,
         transplant=transplant,
+        responses=study.responses,
     )
 
 
@@ -120,7 +124,8 @@ def _last_contact(
 
 def _adequate_assessments(judgement: Judgement, study: Study, first: date, cut: date) -> tuple[Seen, ...]:
     """Assessments that show the person without progression; an indeterminate one only if the policy says so."""
-    adequate = (*RESPONDED, "SD", *(("IR",) if study.parameters.ir_policy == "as_sd" else ()))
+    counted = {INDETERMINATE} if study.parameters.ir_policy == "as_sd" else set()
+    adequate = study.responses.without_progression | counted
     dated = [(event, event.on) for event in judgement.subject.assessments if event.category in adequate]
     seen = [
         (Landmark(on, "last assessment", str(event.source)).within(first, cut), str(event.category))
@@ -165,7 +170,7 @@ def _further_treatment(
     graft = index.allogeneic_hct
     before = [category for day, category in seen if graft and day.on.latest <= graft.latest]
     transplant = None
-    if graft and before and before[-1] == "CR":
+    if graft and before and before[-1] in study.responses.complete:
         transplant = recorded(graft, "allogeneic transplantation", subject.therapies, judgement.index.sources)
     if index.next_therapy is None:
         return None, transplant

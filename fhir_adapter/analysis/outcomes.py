@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fhir_adapter.analysis.history import RESPONDED
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import Figure, median_and_range
 from fhir_adapter.analysis.survival import Curve, curve
 from fhir_adapter.cohort.estimate import Endpoint, Estimate, EventTime
 from fhir_adapter.cohort.finding import Json
 from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.response_system import NOT_EVALUABLE, UNSPECIFIED, ResponseSystem
 from fhir_adapter.cohort.study import Study
 
 Judgements = Sequence[Judgement]
@@ -51,27 +51,34 @@ def response(people: Judgements, study: Study) -> Iterator[Estimate]:
     An empty best response (assessments that contradict each other) is missing everywhere.
     """
     denominator = study.parameters.orr_denominator
-    answers = [person.response.value for person in people]
+    responses, answers = study.responses, [person.response.value for person in people]
     if denominator == "not_in_cr":
         answers = [one for one in answers if one is None or not one.complete_before]
-    best = [one.best if one else "NE" for one in answers]
+    best = [one.best if one else NOT_EVALUABLE for one in answers]
     evaluable = denominator == "evaluable"
-    counted = [category for category in best if category not in ("NE", "")] if evaluable else best
-    parameters = study.parameters.named("data_cut", "orr_denominator", "bor_end", "ir_policy")
-    groups = (
-        ("orr", "Overall response", RESPONDED),
-        *((category.lower(), f"Best response {category}", (category,)) for category in ("CR", "PR", "SD", "PD", "NE")),
-    )
-    for name, label, categories in groups:
+    counted = [category for category in best if category not in (NOT_EVALUABLE, "")] if evaluable else best
+    parameters = study.parameters.named("data_cut", "orr_denominator", "bor_end", "ir_policy", "response_system")
+    for name, label, categories in _rates(responses):
+        depth_needed = UNSPECIFIED not in categories and bool(categories & responses.responded)
         yield proportion(
             (f"response.{name}", "response", label),
             sum(category in categories for category in counted),
             len(counted),
             study,
-            missing=best.count("") + (counted.count("responded-unspecified") if name in ("cr", "pr") else 0),
+            missing=best.count("") + (counted.count(UNSPECIFIED) if depth_needed else 0),
             population=denominator,
             parameters=parameters,
         )
+
+
+def _rates(responses: ResponseSystem) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """(name, label, categories) of every response rate that the study's response system asks for."""
+    yield "orr", "Overall response", responses.responded
+    for one in responses.categories:
+        if one.reported:
+            yield one.code.lower(), f"Best response {one.code}", frozenset((one.code,))
+        if one.or_better:
+            yield f"{one.code.lower()}_or_better", one.or_better, responses.at_least(one.code)
 
 
 def survival(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:

@@ -133,20 +133,17 @@ class DiseaseSite(Event):
     extranodal: bool
 
 
-ResponseCategory = Literal["CR", "PR", "SD", "PD", "IR", "NE", "responded-unspecified"]
-
-
 Uptake = Literal["", "less", "same", "more"]
 
 
 class Assessment(Event):
-    """A response assessment.
+    """A response assessment; `category` is one of the study's system of responses (`ResponseSystem`).
 
     `method` says how it was read: a `category` by code or by `text`, a `deauville` score (with the change of `uptake`
     since the examination before; None is X), a `trend`, or progression that was only told (`clinical`).
     """
 
-    category: ResponseCategory
+    category: str
     method: str = "category"
     deauville: int | None = None
     uptake: Uptake = ""

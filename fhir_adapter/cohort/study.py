@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from fhir_adapter.cohort.events import Evidence, Frozen
 from fhir_adapter.cohort.finding import Json
+from fhir_adapter.cohort.response_system import ResponseSystem
 
 
 def _window(text: str) -> str:
@@ -106,6 +107,7 @@ class Parameters(Frozen):
     bulky_mm: Annotated[Decimal, Field(gt=0)] = Decimal(75)
     bulky_inclusive: bool = False
     # response
+    response_system: str = "lugano-2014"
     deauville_3: Literal["negative", "positive"] = "negative"
     trend_as_response: Annotated[tuple[Literal["improved", "stable", "worsened"], ...], BeforeValidator(_listed)] = (
         "improved",
@@ -251,6 +253,7 @@ class Study(Frozen):
     labels: Mapping[str, str]
     gradings: Mapping[str, tuple[GradeClause, ...]]
     elevated_terms: Mapping[str, str]
+    responses: ResponseSystem
     durations: tuple[DurationClause, ...] = ()
     measures: tuple[MeasureFamily, ...] = ()
     fingerprint: str = ""

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from fhir_adapter.cohort.events import Event, Source
+from fhir_adapter.cohort.response_system import ALWAYS_THERE
 from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.dates import NotADate, PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Period
@@ -44,7 +45,8 @@ class Reader:
     """The study's tables, as mappers use them.
 
     `diseases` are those whose stage and sites count; `evidence` are the kinds of record that count as proof that a drug
-    was given; `base_url` is the server of the records, empty for a folder.
+    was given; `responses` are the categories of the study's response system; `base_url` is the server of the records,
+    empty for a folder.
     """
 
     terms: Terminology
@@ -52,6 +54,7 @@ class Reader:
     site_system: str
     diseases: frozenset[str] = frozenset()
     evidence: frozenset[str] = frozenset({"administration"})
+    responses: frozenset[str] = frozenset(ALWAYS_THERE)
     zone: ZoneInfo | None = None
     base_url: str = ""
     medications: Mapping[str, Medication] = field(default_factory=dict)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from fhir_adapter.cohort.events import Assessment, ResponseCategory, Uptake
+from fhir_adapter.cohort.events import Assessment, Uptake
+from fhir_adapter.cohort.response_system import NOT_EVALUABLE, PROGRESSION, UNSPECIFIED
 from fhir_adapter.fhir.r4 import CodeableConcept, Observation
 from fhir_adapter.mapping.reading import Said
 from fhir_adapter.mapping.result import Place, Result, concept_of, whole_number
@@ -13,13 +14,13 @@ from fhir_adapter.mapping.result import Place, Result, concept_of, whole_number
 ASSESSMENTS = ("response", "deauville", "disease-status", "clinical-progression")
 _SCORES = (1, 2, 3, 4, 5)
 _NOT_LYMPHOMA = "X"
-_TRENDS: Mapping[str, ResponseCategory] = {
-    "improved": "responded-unspecified",
+_TRENDS: Mapping[str, str] = {
+    "improved": UNSPECIFIED,
     "stable": "SD",
-    "worsened": "PD",
-    "undetermined": "NE",
+    "worsened": PROGRESSION,
+    "undetermined": NOT_EVALUABLE,
 }
-_REMISSIONS: Mapping[str, ResponseCategory] = {"full-remission": "CR", "partial-remission": "PR"}
+_REMISSIONS: Mapping[str, str] = {"full-remission": "CR", "partial-remission": "PR"}
 
 
 def map_response(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
@@ -29,11 +30,13 @@ def map_response(_: str, result: Result, resource: Observation, place: Place) ->
     if found.code is None:
         yield place.aside("response-ambiguous" if found.ambiguous else "response-not-read")
         return
-    if found.by == "text" and found.code != "NE" and place.reader.denied(concept_of(result)):
+    if found.code not in place.reader.responses:
+        yield place.aside("response-of-another-system")
+        return
+    if found.by == "text" and found.code != NOT_EVALUABLE and place.reader.denied(concept_of(result)):
         yield place.aside("denied-or-only-suspected")
         return
-    category, method = cast(ResponseCategory, found.code), "category" if found.by == "code" else "text"
-    yield _assessment(category, method, found.flags, resource, place)
+    yield _assessment(found.code, "category" if found.by == "code" else "text", found.flags, resource, place)
 
 
 def map_deauville(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
@@ -50,7 +53,7 @@ def map_deauville(_: str, result: Result, resource: Observation, place: Place) -
     if score is not None and score not in _SCORES:
         yield place.aside("deauville-not-1-to-5")
         return
-    one = _assessment("NE", "deauville", flags, resource, place)
+    one = _assessment(NOT_EVALUABLE, "deauville", flags, resource, place)
     yield one.model_copy(update={"deauville": score, "uptake": _uptake(resource, place), "modality": "pet"})
 
 
@@ -77,12 +80,10 @@ def map_clinical_progression(_: str, result: Result, resource: Observation, plac
     if result.valueBoolean is False or place.reader.denied(resource.code, concept_of(result)):
         yield place.aside("denied-or-only-suspected")
     else:
-        yield _assessment("PD", "clinical", (), resource, place)
+        yield _assessment(PROGRESSION, "clinical", (), resource, place)
 
 
-def _assessment(
-    category: ResponseCategory, method: str, flags: tuple[str, ...], resource: Observation, place: Place
-) -> Assessment:
+def _assessment(category: str, method: str, flags: tuple[str, ...], resource: Observation, place: Place) -> Assessment:
     told = _told(resource, place)
     return Assessment(
         on=place.on,

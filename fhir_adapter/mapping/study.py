@@ -29,6 +29,7 @@ from fhir_adapter.mapping.artefacts import (
 from fhir_adapter.mapping.durations import read_durations
 from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
+from fhir_adapter.mapping.response_system import read_response_system
 from fhir_adapter.mapping.side_car import SideCar
 from fhir_adapter.mapping.terminology import Terminology
 from fhir_adapter.mapping.units import Units, read_units
@@ -59,6 +60,7 @@ class StudyFolder:
             site_system=self.site_system,
             diseases=self.study.roles.disease | self.study.roles.transformed_disease,
             evidence=frozenset(self.study.parameters.exposure_evidence),
+            responses=frozenset(one.code for one in self.study.responses.categories),
             zone=self.study.parameters.zone,
             base_url=base_url,
             medications=medications(shared),
@@ -102,6 +104,9 @@ def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> 
         labels={code: display for displays in vocabulary.displays.values() for code, display in displays.items()},
         gradings={version: _read_grading(common / "grading" / name, units) for version, name in _GRADINGS.items()},
         elevated_terms=elevated,
+        responses=read_response_system(
+            parameters.response_system, _asked_by("response_system", folder, overrides or {}), folders, vocabulary
+        ),
         durations=read_durations(common / "grading" / "icaht.csv", units),
         measures=_measures(folder),
         fingerprint=_fingerprint([common, folder], parameters),
@@ -183,8 +188,12 @@ def _check_words(
             raise StudyError(message, nearest(observable, list(units.analytes)))
     scales = vocabulary.system("grading-scale")
     for key in ("crs_scale", "icans_scale"):
-        where = Path("--set") if key in overrides else path
-        vocabulary.check(where, f"`{key}`", scales, getattr(parameters, key))
+        vocabulary.check(_asked_by(key, path.parent, overrides), f"`{key}`", scales, getattr(parameters, key))
+
+
+def _asked_by(key: str, folder: Path, overrides: Mapping[str, str]) -> Path:
+    """Where the value of a parameter was written, to be named in an error."""
+    return Path("--set") if key in overrides else folder / "study.toml"
 
 
 def _agents(vocabulary: Vocabulary) -> dict[str, Agent]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from fhir_adapter.cohort.events import Assessment, ResponseCategory
+from fhir_adapter.cohort.events import Assessment
 from fhir_adapter.cohort.finding import Step, step
 from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.cohort.subject import Subject
@@ -15,7 +15,7 @@ from fhir_adapter.fhir.dates import PartialDate
 
 PARAMETERS = ("deauville_3", "trend_as_response", "clinical_progression", "preferred_assessor")
 _NEGATIVE_TO = {"negative": 3, "positive": 2}  # the highest Deauville score of a metabolic CR
-_BY_UPTAKE: Mapping[str, ResponseCategory] = {"less": "PR", "same": "SD", "more": "PD", "": "NE"}
+_BY_UPTAKE: Mapping[str, str] = {"less": "PR", "same": "SD", "more": "PD", "": "NE"}
 _TREND: Mapping[str, str] = {"responded-unspecified": "improved", "SD": "stable", "PD": "worsened"}
 _STATED = ("category", "text")
 # What gives way on a day with answers that differ, in this order, and to what.
@@ -55,7 +55,7 @@ def _categorised(one: Assessment, parameters: Parameters) -> Assessment:
     if one.method != "deauville":
         return one
     negative = one.deauville is not None and one.deauville <= _NEGATIVE_TO[parameters.deauville_3]
-    category: ResponseCategory = "CR" if negative else _BY_UPTAKE[one.uptake] if one.deauville else "NE"
+    category = "CR" if negative else _BY_UPTAKE[one.uptake] if one.deauville else "NE"
     return one.model_copy(update={"category": category})
 
 

@@ -1,7 +1,7 @@
 """The best category of a series of assessments, up to the first progression.
 
-Order CR > PR > SD > PD > NE. An indeterminate response is, by `ir_policy`, no event until progression confirms it in
-time (and then dates from it), progression, or stable disease. Lugano 2014; indeterminate responses as in LYRIC.
+The order of the categories is that of the study's response system. An indeterminate response is, by `ir_policy`, no
+event until progression confirms it in time (and then dates from it), progression, or stable disease (as in LYRIC).
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from fhir_adapter.cohort.study import Parameters
+from fhir_adapter.cohort.response_system import INDETERMINATE, NOT_EVALUABLE, PROGRESSION
+from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.rules.readings import choices
-
-_ORDER = ("CR", "PR", "responded-unspecified", "SD", "PD")
-RESPONDED = frozenset(("CR", "PR", "responded-unspecified"))
-NOT_EVALUABLE = "NE"
 
 Series = Sequence[tuple[date, str]]
 
@@ -32,29 +29,28 @@ def every_series(assessed: Iterable[tuple[date, str]]) -> list[Series]:
     return [list(zip(days, choice, strict=True)) for choice in choices(options)]
 
 
-def best_of(series: Series, parameters: Parameters) -> tuple[str, date | None]:
+def best_of(series: Series, study: Study) -> tuple[str, date | None]:
     """(best category, day of the first progression) of assessments in order of days; `NE` when none can be used."""
-    settled = resolve_indeterminate(series, parameters)
-    progressed = next((day for day, category in settled if category == "PD"), None)
+    settled = resolve_indeterminate(series, study.parameters)
+    progressed = next((day for day, category in settled if category == PROGRESSION), None)
     counted = [category for day, category in settled if progressed is None or day <= progressed]
-    best = next((category for category in _ORDER if category in counted), NOT_EVALUABLE)
-    return best, progressed
+    return study.responses.best(counted), progressed
 
 
 def resolve_indeterminate(series: Series, parameters: Parameters) -> list[tuple[date, str]]:
     """Replace every indeterminate response (IR) by what the policy makes of it."""
     return [
-        (day, _resolved(day, series[position + 1 :], parameters) if category == "IR" else category)
+        (day, _resolved(day, series[position + 1 :], parameters) if category == INDETERMINATE else category)
         for position, (day, category) in enumerate(series)
     ]
 
 
 def _resolved(day: date, later: Series, parameters: Parameters) -> str:
     if parameters.ir_policy == "as_pd":
-        return "PD"
+        return PROGRESSION
     if parameters.ir_policy == "as_sd":
         return "SD"
-    following = ((when, one) for when, one in later if one not in ("IR", NOT_EVALUABLE))
+    following = ((when, one) for when, one in later if one not in (INDETERMINATE, NOT_EVALUABLE))
     when, confirming = next(following, (day, ""))
     in_time = (when - day).days <= parameters.ir_confirm_days
-    return "PD" if confirming == "PD" and in_time else NOT_EVALUABLE
+    return PROGRESSION if confirming == PROGRESSION and in_time else NOT_EVALUABLE

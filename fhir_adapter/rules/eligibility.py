@@ -77,7 +77,7 @@ def leaves_at_failure(subject: Subject, study: Study, index: Index, failure: Fin
     if failure.verdict != "undetermined":
         return None
     progressed = value is not None and value.progression is not None
-    stable = value is not None and value.best_response == "SD"
+    stable = value is not None and value.best_response in study.responses.stable
     if stopped_for_intolerance(subject, study, index) and not progressed and not stable:
         if study.parameters.include_intolerance:
             return None

@@ -14,17 +14,19 @@ from typing import Literal
 
 from fhir_adapter.cohort.events import Assessment, Dose
 from fhir_adapter.cohort.finding import Failure, Finding, Index, Step, rests_on, step
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.response_system import PROGRESSION, ResponseSystem
+from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.appraisal import PARAMETERS, overruled_steps
-from fhir_adapter.rules.best_response import RESPONDED, Series, best_of, every_series
+from fhir_adapter.rules.best_response import Series, best_of, every_series
 from fhir_adapter.rules.index import bsab_doses, until, when
 from fhir_adapter.rules.lines import groupings
 from fhir_adapter.rules.readings import readings
 
 Status = Literal["relapsed", "refractory", "undetermined"]
 _PARAMETERS = (
+    "response_system",
     "bsab_status_rule",
     "interval_days",
     "interval_anchor",
@@ -138,7 +140,7 @@ def _line_failure(line: BsabLine, subject: Subject, study: Study, index: Index) 
     ends = [end for end in (line.next_line, _end(index)) if end]
     considered = _considered(subject.assessments, first, ends)
     outcomes = _outcomes(considered, ends, line, study)
-    status, best, why = _settle(outcomes)
+    status, best, why = _settle(outcomes, study.responses)
     progression = _progression(outcomes, considered)
     value = Failure(status=status, best_response=best, progression=progression)
     last_dose = max(line.doses, key=until)
@@ -195,43 +197,45 @@ def _outcomes(
             pairs = zip(days[2 + len(ends) :], considered, strict=True)
             inside = [(day, one.category) for day, one in pairs if opens < day <= closes]
             exposed = Exposed(opens, min(final, closes), len({dose.on for dose in doses}), intolerance)
-            found.update(_outcome(series, exposed, study.parameters) for series in every_series(inside))
+            found.update(_outcome(series, exposed, study) for series in every_series(inside))
     return frozenset(found)
 
 
-def _outcome(series: Series, exposed: Exposed, parameters: Parameters) -> Outcome:
-    best, progressed = best_of(series, parameters)
-    status = _status(best, progressed, exposed, parameters)
+def _outcome(series: Series, exposed: Exposed, study: Study) -> Outcome:
+    parameters = study.parameters
+    best, progressed = best_of(series, study)
+    status = _status(best, progressed, exposed, study)
     if status != "refractory":
         return Outcome(status, best, progressed)
     if exposed.doses < parameters.refractory_min_doses:
         why = f"refractory needs {parameters.refractory_min_doses} doses, and fewer were given"
         return Outcome("undetermined", best, progressed, why)
-    stable = ((progressed or series[-1][0]) - exposed.first).days if best == "SD" else 0
+    stable = ((progressed or series[-1][0]) - exposed.first).days if best in study.responses.stable else 0
     if parameters.sd_limit_days and stable > parameters.sd_limit_days:
         why = f"the disease was stable for longer than {parameters.sd_limit_days} days, and no response was seen"
         return Outcome("undetermined", best, progressed, why)
     return Outcome(status, best, progressed)
 
 
-def _status(best: str, progressed: date | None, exposed: Exposed, parameters: Parameters) -> Status:
+def _status(best: str, progressed: date | None, exposed: Exposed, study: Study) -> Status:
+    parameters, responses = study.parameters, study.responses
     anchor = exposed.first if parameters.interval_anchor == "first_dose" else exposed.last
     early = progressed is not None and (progressed - anchor).days <= parameters.interval_days
     if parameters.bsab_status_rule == "pd_within":
         if progressed is None:
             return "undetermined"
         return "refractory" if early else "relapsed"
-    stopped = best == "SD" and exposed.intolerance and progressed is None
+    stopped = best in responses.stable and exposed.intolerance and progressed is None
     if stopped and parameters.toxicity_stop_with_sd == "undetermined":
         return "undetermined"
-    if best in ("SD", "PD"):
+    if best in responses.stable or best == PROGRESSION:
         return "refractory"
     if parameters.bsab_status_rule == "best_response_or_pd_within" and early:
         return "refractory"
-    return "relapsed" if best in RESPONDED and progressed else "undetermined"
+    return "relapsed" if best in responses.improved and progressed else "undetermined"
 
 
-def _settle(outcomes: frozenset[Outcome]) -> tuple[Status, str, str]:
+def _settle(outcomes: frozenset[Outcome], responses: ResponseSystem) -> tuple[Status, str, str]:
     if not outcomes:
         return "undetermined", "", "too many dates are partial to try every reading"
     statuses = {outcome.status for outcome in outcomes}
@@ -245,9 +249,9 @@ def _settle(outcomes: frozenset[Outcome]) -> tuple[Status, str, str]:
     whys = {outcome.why for outcome in outcomes}
     if len(whys) == 1 and "" not in whys:
         return status, best, whys.pop()
-    if best in RESPONDED:
+    if best in responses.improved:
         return status, best, "a response is recorded, but no progression before the collection"
-    if best == "SD":
+    if best in responses.stable:
         return status, best, "the drug was stopped for intolerance while the disease was stable"
     return status, best, "no assessment of the BsAb line decides it"
 
@@ -258,7 +262,7 @@ def _progression(outcomes: frozenset[Outcome], considered: Sequence[Assessment])
         return None
     if len(days) == 1:
         return PartialDate.on(next(day for day in days if day))
-    exact = [when(one) for one in considered if one.category == "PD"]
+    exact = [when(one) for one in considered if one.category == PROGRESSION]
     return exact[0] if len(exact) == 1 else PartialDate(min(d for d in days if d), max(d for d in days if d))
 
 

@@ -1,6 +1,6 @@
 """How did the person respond to CAR-T: best overall response, progression, last assessment.
 
-Lugano 2014 categories. Parameters: docs/reference/parameters.md.
+The categories are those of the study's response system. Parameters: docs/reference/parameters.md.
 """
 
 from __future__ import annotations
@@ -11,22 +11,17 @@ from datetime import date, timedelta
 
 from fhir_adapter.cohort.events import Assessment
 from fhir_adapter.cohort.finding import Finding, Index, Response, rests_on, step
+from fhir_adapter.cohort.response_system import INDETERMINATE, NOT_EVALUABLE, PROGRESSION
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.appraisal import PARAMETERS, overruled_steps
-from fhir_adapter.rules.best_response import (
-    NOT_EVALUABLE,
-    RESPONDED,
-    Series,
-    best_of,
-    every_series,
-    resolve_indeterminate,
-)
+from fhir_adapter.rules.best_response import Series, best_of, every_series, resolve_indeterminate
 from fhir_adapter.rules.index import NEVER, when
 from fhir_adapter.rules.readings import readings
 
 _PARAMETERS = (
+    "response_system",
     "bor_end",
     "ir_policy",
     "ir_confirm_days",
@@ -53,10 +48,10 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
     """
     considered = [one for one in subject.assessments if one.on and index.infusion.earliest < one.on.latest]
     courses = _courses(considered, study, index)
-    undated = [one for one in subject.assessments if one.on is None and one.category == "PD"]
+    undated = [one for one in subject.assessments if one.on is None and one.category == PROGRESSION]
     value = _value(courses, considered)
     overruled = [one for one in subject.overruled if one.on and index.infusion.earliest < one.on.latest]
-    before = _complete_before(subject.assessments, index)
+    before = _complete_before(subject.assessments, study, index)
     if undated and value.progressed_on is None and not value.contradiction:
         value = Response(best="", contradiction="a progression without a date is recorded")
     if before:
@@ -70,18 +65,22 @@ def response(subject: Subject, study: Study, index: Index) -> Finding[Response]:
             *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
             *overruled_steps(overruled),
             *(step("a progression without a date is not counted", one) for one in undated),
-            *((step("in complete remission before the infusion already", before, value="CR"),) if before else ()),
+            *(
+                (step("in complete remission before the infusion already", before, value=before.category),)
+                if before
+                else ()
+            ),
         ),
         sources=rests_on(considered, undated),
         parameters=study.parameters.named(*_PARAMETERS),
     )
 
 
-def _complete_before(assessments: Sequence[Assessment], index: Index) -> Assessment | None:
+def _complete_before(assessments: Sequence[Assessment], study: Study, index: Index) -> Assessment | None:
     """The last assessment that is surely not after the infusion, if it is a complete response."""
     before = [one for one in assessments if one.on and one.on.latest <= index.infusion.earliest]
     last = before[-1] if before else None
-    return last if last and last.category == "CR" else None
+    return last if last and last.category in study.responses.complete else None
 
 
 def _courses(considered: Sequence[Assessment], study: Study, index: Index) -> frozenset[Course]:
@@ -103,19 +102,19 @@ def _courses(considered: Sequence[Assessment], study: Study, index: Index) -> fr
 
 def _early(category: str, day: date, planned: date) -> str:
     """Progression before the first planned assessment may be a flare: it counts as indeterminate."""
-    return "IR" if category == "PD" and day < planned else category
+    return INDETERMINATE if category == PROGRESSION and day < planned else category
 
 
 def _course(series: Series, next_therapy: date, study: Study) -> Course:
-    _, progressed = best_of(series, study.parameters)
+    _, progressed = best_of(series, study)
     stops = study.parameters.bor_end == "first_pd_or_new_therapy"
-    best, _ = best_of([(day, one) for day, one in series if not stops or day <= next_therapy], study.parameters)
+    best, _ = best_of([(day, one) for day, one in series if not stops or day <= next_therapy], study)
     settled = resolve_indeterminate(series, study.parameters)
     before = [(day, one) for day, one in settled if progressed is None or day < progressed]
     return Course(
         best=best,
-        responded=next((day for day, one in before if one in RESPONDED), None),
-        complete=next((day for day, one in before if one == "CR"), None),
+        responded=next((day for day, one in before if one in study.responses.responded), None),
+        complete=next((day for day, one in before if one in study.responses.complete), None),
         progressed=progressed,
         assessed=max((day for day, one in before if one != NOT_EVALUABLE), default=None),
     )

@@ -29,6 +29,7 @@ from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Agent, GradeClause, Parameters, Roles, Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.mapping.study import read_study
 
 TABLES = Path(__file__).resolve().parents[2] / "fixtures" / "tables"
 CUT_1, CUT_2 = date(2025, 2, 24), date(2025, 8, 1)
@@ -48,6 +49,8 @@ TERMS = {
     "ast-increased": ("Aspartate aminotransferase increased", "ast"),
     "fibrinogen-decreased": ("Fibrinogen decreased", "fibrinogen"),
 }
+
+RESPONSES = read_study("bsab-cart-dlbcl").study.responses
 
 
 def study(**parameters: Any) -> Study:
@@ -69,6 +72,7 @@ def study(**parameters: Any) -> Study:
         labels={},
         gradings={"5.0": clauses, "6.0": clauses},
         elevated_terms={"d-dimer": "D-dimer increased"},
+        responses=RESPONSES,
     )
 
 

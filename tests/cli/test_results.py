@@ -46,8 +46,8 @@ def test_every_number_comes_back_from_the_server(served: Served) -> None:
 
 def test_the_table_says_what_the_reports_say(served: Served) -> None:
     shown = succeed("results", "--server", served.sandbox.base_url, "--study", "bsab-cart-dlbcl").out
-    assert "study bsab-cart-dlbcl, site site-01, data cut 2025-08-01" in shown
-    for words in ("PFS at 12 months", "54.5%", "not reached"):
+    assert "study bsab-cart-dlbcl, site site-01, data cut 2025-08-01, 2023-07-17 to 2025-08-01\n" in shown
+    for words in ("54.5%", "not reached", "infused"):
         assert words in shown
 
 

@@ -14,14 +14,15 @@ from pathlib import Path
 
 from fhir_adapter.cohort.events import AdverseEvent, Source
 from fhir_adapter.errors import UsageError
-from fhir_adapter.fhir.r4 import CodeableConcept
+from fhir_adapter.fhir.r4 import CodeableConcept, Coding
 from fhir_adapter.mapping.artefacts import nearest
 from fhir_adapter.mapping.grades import UNKNOWN_GRADE, WORST_OF_SEVERAL, Graded, read_grade
 from fhir_adapter.mapping.reading import Reader
 
+_MEDDRA = "http://terminology.hl7.org/CodeSystem/mdr"
 COLUMNS = ("person", "term", "grade", "date", "scale", "source")
 _NEEDED = ("person", "term")
-_FOLLOWED = ("crs", "icans")
+_ANOTHER = "other"  # the vocabulary's word for an event that it has no term for
 _HASH = 12  # as much of the hash as tells one state of the file from the next
 
 
@@ -75,9 +76,10 @@ def _event(path: Path, row: Mapping[str, str | None], where: Source, reader: Rea
     line = where.reference.rpartition("/")[2]
     if not said["person"]:
         raise UsageError(f"{path}: line {line}: nobody is named", "`person` is the logical id of the Patient")
-    term = reader.terms["adverse-event"].translate_text(said["term"]).code
-    if term not in _FOLLOWED:
-        raise UsageError(f"{path}: line {line}: the term is not one that is read from this file", "write CRS or ICANS")
+    term = _term(said["term"], reader)
+    if term is None or term == _ANOTHER:
+        hint = "write CRS, ICANS or a CTCAE term of conceptmaps/adverse-event.json, or its MedDRA code"
+        raise UsageError(f"{path}: line {line}: the term is not known", hint)
     on = reader.date(said["date"])
     if said["date"] and on is None:
         raise UsageError(f"{path}: line {line}: the date cannot be read", "write 2024-06-05, 2024-06 or 2024")
@@ -95,6 +97,12 @@ def _event(path: Path, row: Mapping[str, str | None], where: Source, reader: Rea
         scale=scale or "",
         carrier="side-car",
     )
+
+
+def _term(written: str, reader: Reader) -> str | None:
+    """The term by its name or its MedDRA code."""
+    table = reader.terms["adverse-event"]
+    return table.translate(CodeableConcept(text=written, coding=(Coding(system=_MEDDRA, code=written),))).code
 
 
 def _grade(path: Path, line: str, written: str, reader: Reader) -> Graded:

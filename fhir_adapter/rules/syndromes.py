@@ -1,4 +1,7 @@
-"""CRS and ICANS as documented: one episode in the window, with its worst grade on the scale of the study."""
+"""Adverse events as documented: one episode in the window, with its worst grade on the scale of the study.
+
+CRS and ICANS have scales of their own; every other term is graded by the CTCAE version in force.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,18 @@ from fhir_adapter.rules.toxicity_words import grade_text
 from fhir_adapter.rules.window import in_window
 
 CRS, ICANS = "crs", "icans"
+_SYNDROME_SCALES = {CRS: "crs_scale", ICANS: "icans_scale"}
 UNGRADED = (1, 5)
 
 
-def syndrome(term: str, subject: Subject, study: Study, index: Index) -> Finding[Toxicity] | None:
-    """CRS or ICANS as recorded: one episode in the window, its worst grade, on the scale the study expects.
+def episode(term: str, subject: Subject, study: Study, index: Index) -> Finding[Toxicity] | None:
+    """A term as recorded: one episode in the window, its worst grade, on the scale the study expects.
 
     A record without a grade adds nothing when another of the same term carries one; alone, the grade is 1 to 5.
     """
-    scale = study.parameters.crs_scale if term == CRS else study.parameters.icans_scale
+    asked = _SYNDROME_SCALES.get(term, "ctcae_version")
+    version = study.parameters.ctcae_version if asked == "ctcae_version" else ""
+    scale = f"ctcae-{version}" if version else str(getattr(study.parameters, asked))
     inside = [(one, *in_window(one, index, study)) for one in subject.adverse_events if one.term == term]
     counted = [(one, surely) for one, surely, perhaps in inside if perhaps]
     if not counted:
@@ -39,8 +45,8 @@ def syndrome(term: str, subject: Subject, study: Study, index: Index) -> Finding
         code=term,
         grade_min=low,
         grade_max=high,
-        scale=scale,
-        scale_version="",
+        scale="CTCAE" if version else scale,
+        scale_version=version,
         onset=min((one.on for one in events if one.on), default=None),
         source=str(worst.source),
         flags=worst.flags,
@@ -56,7 +62,7 @@ def syndrome(term: str, subject: Subject, study: Study, index: Index) -> Finding
             *(step(f"{name} on {when(one).iso} lies outside the window", one) for one in outside),
         ),
         sources=rests_on([one for one, _ in counted]),
-        parameters=study.parameters.named(f"{term}_scale", "ae_window_days", "ae_end"),
+        parameters=study.parameters.named(asked, "ae_window_days", "ae_end"),
     )
 
 

@@ -53,6 +53,18 @@ def test_a_grade_is_read_as_people_write_it(tmp_path: Path, grade: str, bounds: 
     assert (found.term, found.grade_min, found.grade_max) == ("icans", *bounds)
 
 
+@pytest.mark.parametrize(
+    ("term", "code"),
+    [
+        ("Anemia", "anemia"),
+        ("10016288", "febrile-neutropenia"),
+        ("Platelet count decreased", "platelet-count-decreased"),
+    ],
+)
+def test_every_term_of_the_vocabulary_is_read_by_name_or_meddra_code(tmp_path: Path, term: str, code: str) -> None:
+    assert only(tmp_path, f"p1,{term},3,2024-06-05,CTCAE 5.0,").term == code
+
+
 def test_dates_may_be_partial_and_columns_may_be_left_out(tmp_path: Path) -> None:
     ((_, events),) = written(tmp_path, "Patient/p1,CRS,2024-06\n", header="person,term,date\n").events.items()
     assert events[0].on is not None

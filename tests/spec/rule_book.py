@@ -30,9 +30,11 @@ SECTIONS = {
     "test_time_to_event": "Time to an event",
     "test_crs_and_icans": "CRS and ICANS",
     "test_laboratory_toxicity": "Laboratory toxicity",
+    "test_recorded_toxicity": "Adverse events as recorded",
     "test_icaht": "ICAHT",
     "test_data_cut": "The data cut",
     "test_vague_records": "Vague records",
+    "test_adjudication": "Human judgement",
     "test_other_spellings": "The same in other words",
 }
 EDGE_CASES = range(1, 59)

@@ -59,11 +59,11 @@ def deliver(
     back does not confirm them, and what `Transport` raises.
     """
     for document in documents:
-        _check_possible(capability, document)
+        check_possible(capability, document)
     return _Work(transport, capability, Journal(journal, transport.base_url)).done(documents, provenance)
 
 
-def _check_possible(capability: Capability, document: Document) -> None:
+def check_possible(capability: Capability, document: Document) -> None:
     """Whatever must fail is said before anything is sent."""
     type = type_of(document)
     offered = capability.types.get(type)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fhir_adapter.analysis.baseline import Flow, attrition, baseline, failure, intervals
-from fhir_adapter.analysis.outcomes import followup, response, survival
+from fhir_adapter.analysis.comparisons import comparisons
+from fhir_adapter.analysis.outcomes import response
+from fhir_adapter.analysis.relapse import relapse
+from fhir_adapter.analysis.subgroups import subgroup_estimates
+from fhir_adapter.analysis.survival_estimates import followup, survival
 from fhir_adapter.analysis.toxicity import toxicity
 from fhir_adapter.cohort.estimate import Estimate, EventTime
 from fhir_adapter.cohort.judgement import Judgement
@@ -18,8 +22,9 @@ def estimate(
     """All statistics of a cohort. `flow` are the rows of the attrition, or (step, people left).
 
     The order: attrition, baseline (people, disease, products), BsAb failure, washout and vein-to-vein,
-    follow-up, response, PFS, OS, DOR, CRS, ICANS, laboratory toxicity. It depends on the study only, never on
-    the people: an empty cohort has the same statistics, and each says that it cannot be estimated.
+    follow-up, response, PFS, OS and the other endpoints, relapse and death without it, CRS, ICANS, laboratory
+    toxicity, then the study's subgroups and their comparisons. It depends on the study only, never on the people:
+    an empty cohort has the same statistics, and each says that it cannot be estimated.
     """
     return (
         *attrition(flow, study),
@@ -29,13 +34,20 @@ def estimate(
         *followup(judgements, times, study),
         *response(judgements, study),
         *survival(judgements, times, study),
+        *relapse(judgements, times, study),
         *toxicity(judgements, study),
+        *subgroup_estimates(judgements, times, study),
+        *comparisons(judgements, times, study),
     )
 
 
 def remarks(estimates: Iterable[Estimate]) -> tuple[str, ...]:
     """What a reader should be told about results that look wrong and are not."""
-    found = {(one.endpoint, one.timepoint_months): one for one in estimates if one.timepoint_months is not None}
+    found = {
+        (one.endpoint, one.timepoint_months): one
+        for one in estimates
+        if one.method == "kaplan-meier" and one.population == "infused" and one.timepoint_months is not None
+    }
     return tuple(
         f"PFS at {months} months is above OS. This is not an error: people are censored at different times "
         "in the two curves, so that their steps rest on different numbers at risk."

@@ -1,24 +1,22 @@
 """Kaplan-Meier curves in whole days, their pointwise intervals and their medians.
 
-lifelines computes the product limit and the log-log interval; the guard in front of it is `guards.py`.
-An event and a censoring on the same day: the event comes first.
+lifelines computes the product limit; the guard in front of it is `guards.py`. Greenwood's variance, the intervals and
+the median are made as `survfit` of R makes them. An event and a censoring on the same day: the event comes first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, sqrt
-from statistics import NormalDist
 from typing import Literal
 
 from fhir_adapter.analysis.guards import checked_times
+from fhir_adapter.analysis.intervals import IntervalType, Limits, limits
 from fhir_adapter.cohort.estimate import Endpoint, EventTime
 from fhir_adapter.cohort.study import Study
 
-IntervalType = Literal["loglog", "log", "plain"]
 Tie = Literal["first", "midpoint"]
-_SAME = 1e-9  # two survival values closer than this are one value, computed in another order
+_SAME = 2.0**-26  # two survival values closer than this are one value, computed in another order (the same as in R)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +68,25 @@ class Curve:
 
         With `midpoint` and a curve that stays at exactly 0.5 for a while, the middle of that stretch (as R).
         """
-        below = [step for step in self.steps if step.survival <= 0.5 + _SAME]
-        if not below:
-            return None
-        later = [step.time for step in below if step.survival < 0.5 - _SAME]
-        if tie == "midpoint" and later and below[0].survival >= 0.5 - _SAME:
-            return (below[0].time + later[0]) / 2
-        return below[0].time
+        return _halved([(step.time, step.survival) for step in self.steps], tie)
 
-    def median_interval(self) -> tuple[int | None, int | None]:
-        """Days on which the lower and the upper limit of the curve fall to 0.5; None for one that doesn't."""
-        low = (step.time for step in self.steps if step.ci_low is not None and step.ci_low <= 0.5 + _SAME)
-        high = (step.time for step in self.steps if step.ci_high is not None and step.ci_high <= 0.5 + _SAME)
-        return next(low, None), next(high, None)
+    def median_interval(self, tie: Tie = "first") -> tuple[float | None, float | None]:
+        """Days on which the lower and the upper limit of the curve fall to 0.5; None for one that doesn't.
+
+        Brookmeyer and Crowley; a limit that stays at exactly 0.5 for a while is treated as the curve itself is.
+        """
+        lower = [(step.time, step.ci_low) for step in self.steps if step.ci_low is not None]
+        upper = [(step.time, step.ci_high) for step in self.steps if step.ci_high is not None]
+        return _halved(lower, tie), _halved(upper, tie)
+
+
+def _halved(line: Sequence[tuple[int, float]], tie: Tie) -> float | None:
+    below = [(time, value) for time, value in line if value <= 0.5 + _SAME]
+    if not below:
+        return None
+    first, value = below[0]
+    later = [time for time, value in below if value < 0.5 - _SAME]
+    return (first + later[0]) / 2 if tie == "midpoint" and value >= 0.5 - _SAME and later else first
 
 
 def kaplan_meier(
@@ -99,32 +103,24 @@ def kaplan_meier(
     table = fitter.event_table.reset_index()[["event_at", "at_risk", "observed", "censored"]]
     counts = table.to_numpy(dtype=int).tolist()
     curve_values = fitter.survival_function_.to_numpy()[:, 0].tolist()
-    loglog = fitter.confidence_interval_survival_function_.to_numpy().tolist()
     greenwood, steps = 0.0, []
-    for (day, at_risk, observed, censored), survival, limits in zip(counts, curve_values, loglog, strict=True):
+    for (day, at_risk, observed, censored), survival in zip(counts, curve_values, strict=True):
         if at_risk == observed:
             survival = 0.0  # exactly, whatever the logarithms of lifelines leave
         else:
             greenwood += observed / (at_risk * (at_risk - observed))
-        low, high = _limits(survival, greenwood, (limits[0], limits[1]), ci, level)
+        low, high = _limits(survival, greenwood, ci, level)
         steps.append(CurveStep(day, survival, low, high, at_risk, observed, censored))
     return Curve(len(times), tuple(steps), ci, level)
 
 
-def _limits(
-    survival: float, greenwood: float, loglog: tuple[float, float], ci: IntervalType, level: float
-) -> tuple[float | None, float | None]:
+def _limits(survival: float, greenwood: float, ci: IntervalType, level: float) -> Limits:
     """The interval of one step: no width before the first event, not defined with nobody left."""
     if greenwood == 0.0 and survival > 0.0:
         return survival, survival
     if survival <= 0.0:
         return None, None
-    if ci == "loglog":
-        return loglog
-    reach = NormalDist().inv_cdf((1 + level) / 2) * sqrt(greenwood)
-    if ci == "log":
-        return survival * exp(-reach), min(1.0, survival * exp(reach))
-    return max(0.0, survival * (1 - reach)), min(1.0, survival * (1 + reach))
+    return limits(survival, survival**2 * greenwood, ci, level)
 
 
 def curve(times: Iterable[EventTime], endpoint: Endpoint, study: Study, *, reverse: bool = False) -> Curve | None:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 
-from fhir_adapter.analysis.rounding import plain
+from fhir_adapter.analysis.rounding import half_up, plain
 from fhir_adapter.cohort.estimate import Estimate
 
 NOT_REACHED = "not reached"
 NOT_ESTIMABLE = "not estimable"
+WITHHELD = "withheld"
 UNITS = {"a": "years", "mo": "months", "d": "days"}
+_CHANCES = ("kaplan-meier", "aalen-johansen")
+_RATIOS = ("cox-efron", "cox-firth")
+_P_VALUE = "log-rank"
+_LEAST_P = 0.001  # a smaller one says no more
+_P_DIGITS = 3
 
 
 def is_share(estimate: Estimate) -> bool:
     """Is the value a part of a whole (a proportion, a probability), to be said as a percentage?"""
-    return estimate.denominator is not None or (estimate.unit == "1" and "kaplan-meier" in estimate.method)
+    return estimate.denominator is not None or (estimate.unit == "1" and estimate.method in _CHANCES)
 
 
 def number(value: float, estimate: Estimate, digits: int) -> str:
-    """A value of this statistic, without its unit: shares as percentages."""
-    return plain(value * 100 if is_share(estimate) else value, digits)
+    """A value of this statistic, without its unit: shares as percentages, ratios with one digit more."""
+    more = 1 if estimate.method in _RATIOS else 0
+    return plain(value * 100 if is_share(estimate) else value, digits + more)
 
 
 def limit(value: float | None, estimate: Estimate, digits: int) -> str:
@@ -30,11 +37,15 @@ def limit(value: float | None, estimate: Estimate, digits: int) -> str:
 
 
 def result(estimate: Estimate, digits: int) -> str:
-    """The value alone: `50.5%`, `42 days`, `12`, `not reached`, `not estimable`."""
+    """The value alone: `50.5%`, `42 days`, `12`, `not reached`, `not estimable`, `withheld`."""
+    if "value" in estimate.suppressed:
+        return WITHHELD
     if estimate.not_estimable or (estimate.value is None and not estimate.not_reached):
         return NOT_ESTIMABLE
     if estimate.not_reached or estimate.value is None:
         return NOT_REACHED
+    if estimate.method == _P_VALUE:
+        return f"p < {_LEAST_P}" if estimate.value < _LEAST_P else f"p = {half_up(estimate.value, _P_DIGITS)}"
     said = number(estimate.value, estimate, digits)
     if is_share(estimate):
         return f"{said}%"
@@ -44,7 +55,7 @@ def result(estimate: Estimate, digits: int) -> str:
 
 def interval(estimate: Estimate, digits: int) -> str:
     """The ends of the confidence interval: `7.9 to 83.2`; empty when there is none."""
-    if estimate.ci_level is None or estimate.not_estimable:
+    if estimate.ci_level is None or estimate.not_estimable or {"ci_low", "ci_high"} & set(estimate.suppressed):
         return ""
     if estimate.ci_low is None and estimate.ci_high is None:
         return ""

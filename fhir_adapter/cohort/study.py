@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from fhir_adapter.cohort.events import Evidence, Frozen
 from fhir_adapter.cohort.finding import Json
 from fhir_adapter.cohort.response_system import ResponseSystem
+from fhir_adapter.cohort.subgroup import Subgroup, subgroup, written
 
 
 def _window(text: str) -> str:
@@ -30,7 +31,7 @@ def _zone(name: str) -> str:
 
 
 def _listed(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _off(value: object) -> object:
@@ -137,6 +138,10 @@ class Parameters(Frozen):
     km_ci: Literal["loglog", "log", "plain"] = "loglog"
     km_median_tie: Literal["first", "midpoint"] = "first"
     beyond_last_time: Literal["not_estimable", "carry"] = "not_estimable"
+    rmst_months: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_listed)] = (12,)
+    subgroups: Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(written)] = ()
+    cox_fit: Literal["penalised_if_few", "penalised", "plain"] = "penalised_if_few"
+    cox_few_events: Annotated[int, Field(ge=0)] = 10
     # toxicity
     crs_scale: str = "astct-2019"
     icans_scale: str = "astct-2019"
@@ -262,6 +267,11 @@ class Study(Frozen):
     def grading(self) -> tuple[GradeClause, ...]:
         """The laboratory clauses of the CTCAE version in force."""
         return self.gradings[self.parameters.ctcae_version]
+
+    @cached_property
+    def subgroups(self) -> tuple[Subgroup, ...]:
+        """The groups of people that are also looked at apart, in the order of the study."""
+        return tuple(subgroup(text) for text in self.parameters.subgroups)
 
     def targets(self, agent: str) -> tuple[str, ...]:
         found = self.agents.get(agent)

@@ -56,7 +56,7 @@ def test_a_median_that_is_reached_is_in_months_of_the_length_given() -> None:
 
 def test_the_timepoints_are_a_parameter() -> None:
     found = estimates(person("visit 2024-09-01"), timepoints_months=(3, 24))
-    assert [name for name in found if name.startswith("pfs.")] == ["pfs.3m", "pfs.24m", "pfs.median"]
+    assert [name for name in found if name.startswith("pfs.")] == ["pfs.3m", "pfs.24m", "pfs.median", "pfs.rmst.12m"]
     assert found["os.3m"].timepoint_months == 3
 
 

@@ -99,7 +99,7 @@ def _judge_again(run: str, settings: Settings) -> Result:
     about["study"] = {"id": study.id, "version": study.version, "fingerprint": study.fingerprint}
     about["parameters"] = json.loads(study.parameters.model_dump_json())
     flow = [(row.step, row.n_left) for row in cohort.flow]
-    analysed = analysis_files(cohort.times, estimate(cohort.judgements, cohort.times, flow, study))
+    analysed = analysis_files(cohort.times, estimate(cohort.judgements, cohort.times, flow, study), study)
     files = {f"cohort/{name}": content for name, content in cohort.files().items()}
     files |= {f"analysis/{name}": content for name, content in analysed.items()}
     return _result(f"run {moment.run.run} of {settings.out}", about, files.get)

@@ -23,7 +23,7 @@ def remember_what_is_computed() -> None:
     _remember("analysis.estimates", "estimate", lambda judgements, times, *_: (id(judgements), id(times)))
     _remember("analysis.survival", "curve", lambda times, endpoint, _, **how: (id(times), endpoint, *how.items()))
     _remember("publish.cohort_tables", "cohort_tables", lambda judgements, *_: id(judgements))
-    _remember("publish.analysis_tables", "analysis_files", lambda times, estimates: (id(times), id(estimates)))
+    _remember("publish.analysis_tables", "analysis_files", lambda times, estimates, *_: (id(times), id(estimates)))
     # Of the ledger in the report nothing is asked here; everything else in it follows from the estimates.
     _remember("report.page", "render", lambda _, estimates, *__: id(estimates))
     _remember(

@@ -1,24 +1,26 @@
-"""The same stages for notebooks: studies, cohorts and estimates as DataFrames.
+"""The same stages for notebooks: studies, cohorts and estimates as DataFrames, curves as figures.
 
 import fhir_adapter as fa
 
 study = fa.load_study("bsab-cart-dlbcl", data_cut="2025-02-24")
 cohort = fa.build(study, "exports/2025-02")     # a folder with NDJSON or Bundles, or the output folder of a run
 cohort.subjects                                 # one row per included person
+cohort.survival_figure("PFS")                   # shown by the notebook
 """
 
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from fhir_adapter.analysis.estimates import estimate
+from fhir_adapter.analysis.survival import Curve, curve
+from fhir_adapter.cohort.estimate import Endpoint
 from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.errors import UsageError
 from fhir_adapter.mapping.study import StudyFolder, read_study
@@ -28,11 +30,13 @@ from fhir_adapter.pipeline.build import build as build_cohort
 from fhir_adapter.pipeline.fetch import reached
 from fhir_adapter.progress import Progress
 from fhir_adapter.publish.analysis_tables import analysis_files
+from fhir_adapter.report.figures import survival_figure
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _NO_CLOCK = "1970-01-01T00:00:00Z"
 
@@ -41,7 +45,8 @@ _NO_CLOCK = "1970-01-01T00:00:00Z"
 class CohortFrames:
     """A judged cohort as DataFrames; the columns are those of `docs/reference/outputs.md`.
 
-    Its printed form counts people and shows nobody.
+    Dates are text, as exact as known, but for the tables of the analysis, whose dates are dates. Unknown is NaN or
+    None. Each table is made when it is first asked for. The printed form counts people and shows nobody.
     """
 
     cohort: Cohort
@@ -50,52 +55,87 @@ class CohortFrames:
         return f"<cohort of {len(self.cohort.judgements)} people, {len(self.cohort.excluded)} not included>"
 
     @cached_property
-    def _files(self) -> Mapping[str, bytes]:
+    def _tables(self) -> Mapping[str, bytes]:
         return self.cohort.files()
 
     @cached_property
+    def _analysis(self) -> Mapping[str, bytes]:
+        flow = [(row.step, row.n_left) for row in self.cohort.flow]
+        found = estimate(self.cohort.judgements, self.cohort.times, flow, self.cohort.study)
+        return analysis_files(self.cohort.times, found, self.cohort.study)
+
+    @cached_property
     def subjects(self) -> pd.DataFrame:
-        """One row per included person; days and years in whole numbers, dates as text, as exact as known."""
-        return self._table("subjects.csv")
+        """One row per included person; days and years in whole numbers."""
+        return _read_csv(self._tables["subjects.csv"])
 
     @cached_property
     def flow(self) -> pd.DataFrame:
-        """One row per step and reason of the attrition."""
-        return self._table("flow.csv")
+        """One row per step and reason of the attrition; people before, leaving and left."""
+        return _read_csv(self._tables["flow.csv"])
 
     @cached_property
     def toxicities(self) -> pd.DataFrame:
         """One row per person and term; grades 0 to 5, limits and values in the unit of the row."""
-        return self._table("toxicities.csv")
+        return _read_csv(self._tables["toxicities.csv"])
 
     @cached_property
     def doses(self) -> pd.DataFrame:
-        """One row per drug administration."""
-        return self._table("doses.csv")
+        """One row per drug administration; amounts in the unit of the row, as recorded."""
+        return _read_csv(self._tables["doses.csv"])
 
     @cached_property
     def responses(self) -> pd.DataFrame:
         """One row per response assessment."""
-        return self._table("responses.csv")
+        return _read_csv(self._tables["responses.csv"])
 
     @cached_property
     def labs(self) -> pd.DataFrame:
         """One row per laboratory result, in the canonical unit of its observable."""
-        return self._table("labs.csv")
+        return _read_csv(self._tables["labs.csv"])
 
     @cached_property
     def event_times(self) -> pd.DataFrame:
-        """One row per person and endpoint; times in whole days."""
-        return _read(analysis_files(self.cohort.times, ())["event_times.csv"])
+        """One row per person and endpoint; times in whole days, `event` 1 or 0."""
+        return _read_csv(self._analysis["event_times.csv"])
+
+    @cached_property
+    def adtte(self) -> pd.DataFrame:
+        """The same in the shape of CDISC ADTTE: AVAL in days, CNSR 0 for an event and 1 for none."""
+        return _read_parquet(self._analysis["adtte.parquet"])
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
         """One row per statistic; ratios as fractions with unit `1`, times in the row's unit."""
+        return _read_parquet(self._analysis["estimates.parquet"])
+
+    @cached_property
+    def codebook(self) -> pd.DataFrame:
+        """One row per column of the tables for statisticians: label, unit, type, code list."""
+        return _read_csv(self._analysis["codebook.csv"])
+
+    def survival(self, endpoint: str) -> pd.DataFrame:
+        """The Kaplan-Meier curve of an endpoint, one row per day on which it or the number at risk changes.
+
+        Columns: `time` in days from 0, `survival`, `ci_low` and `ci_high` as fractions from 0 to 1, and the people
+        `at_risk` just before, with an event (`events`) and `censored`. No rows when nobody has a time in days.
+        `KeyError` for an endpoint that there is not.
+        """
         import pandas as pd
 
-        flow = [(row.step, row.n_left) for row in self.cohort.flow]
-        found = estimate(self.cohort.judgements, self.cohort.times, flow, self.cohort.study)
-        return pd.DataFrame(json.loads(analysis_files((), found)["estimates.json"]))
+        names = ("time", "survival", "ci_low", "ci_high", "at_risk", "events", "censored")
+        known = self._curve(endpoint)
+        steps = known.steps if known else ()
+        return pd.DataFrame([[getattr(step, name) for name in names] for step in steps], columns=list(names))
+
+    def survival_figure(self, *endpoints: str) -> Figure:
+        """A matplotlib figure with the Kaplan-Meier curves of these endpoints (PFS and OS when none is named).
+
+        Months on the axis, the interval shaded, people censored as ticks, people at risk below. `KeyError` for an
+        endpoint that there is not.
+        """
+        curves = {endpoint: self._curve(endpoint) for endpoint in endpoints or ("PFS", "OS")}
+        return survival_figure(curves, float(self.cohort.study.parameters.month_days))
 
     def findings(self, subject_id: str) -> tuple[AnyFinding, ...]:
         """Every finding about one person; `KeyError` when nobody has this id."""
@@ -104,8 +144,11 @@ class CohortFrames:
             raise KeyError("no such person")
         return found[1]
 
-    def _table(self, name: str) -> pd.DataFrame:
-        return _read(self._files[name])
+    def _curve(self, name: str) -> Curve | None:
+        endpoint: Endpoint | None = next((one for one in get_args(Endpoint) if one == name), None)
+        if endpoint is None:
+            raise KeyError(f"no such endpoint; there are {', '.join(get_args(Endpoint))}")
+        return curve(self.cohort.times, endpoint, self.cohort.study)
 
 
 def load_study(name: str | Path, **parameters: object) -> StudyFolder:
@@ -136,7 +179,13 @@ def build(study: StudyFolder, source: str | Path) -> CohortFrames:
         return CohortFrames(build_cohort(store, study))
 
 
-def _read(table: bytes) -> pd.DataFrame:
+def _read_csv(table: bytes) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(io.BytesIO(table))
+
+
+def _read_parquet(table: bytes) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO(table))

@@ -50,12 +50,20 @@ def survival_svg(endpoint: str, curve: Curve | None, month_days: float) -> bytes
         return _svg(figure, endpoint)
 
 
+def survival_figure(curves: Mapping[str, Curve | None], month_days: float) -> Figure:
+    """All curves side by side, to be shown or saved."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        return _figure(curves, month_days, (6.2 * max(len(curves), 1), 4.3))
+
+
 def survival_png(curves: Mapping[str, Curve | None], month_days: float) -> bytes:
     """All curves side by side as a PNG."""
     import matplotlib
 
     with matplotlib.rc_context(_STYLE):
-        figure = _figure(curves, month_days, (6.2 * max(len(curves), 1), 4.3))
+        figure = survival_figure(curves, month_days)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130, facecolor="white", metadata={"Software": None})
         return buffer.getvalue()

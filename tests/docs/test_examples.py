@@ -159,7 +159,7 @@ def test_everything_a_run_leaves_is_described(checkout: Path) -> None:
     out = checkout / "out"
     succeed("run", "--folder", "exports/2026-03", "--out", out)
     headings = re.findall(r"^### (\S+)$", OUTPUTS.text, re.MULTILINE)
-    told = {*headings, *OUTPUTS.keys("report/"), "run.json"}
+    told = {*headings, *OUTPUTS.keys("For statisticians"), *OUTPUTS.keys("report/"), "run.json"}
     left = {re.sub(r"(MeasureReport|Measure)-.*\.json", r"\1-*.json", name) for name in files(out)}
     documents = {f"publish/{name}" for name in ("Measure-*.json", "MeasureReport-*.json", "Provenance.json")}
     assert left == told | documents

@@ -59,7 +59,7 @@ def make_results(
     parts: dict[str, dict[str, bytes]] = {"cohort": cohort.files()}
     sending = _Sending()
     if "analyze" in stages:
-        parts["analysis"] = analysis_files(cohort.times, estimates)
+        parts["analysis"] = analysis_files(cohort.times, estimates, cohort.study)
     if "report" in stages:
         parts["report"] = _report(cohort, estimates, ledger, store)
     if "publish" in stages:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from fhir_adapter.cohort.review import Rulings
 from fhir_adapter.cohort.study import Agent, GradeClause, MeasureFamily, Parameters, Roles, Study
 from fhir_adapter.errors import StudyError
 from fhir_adapter.fhir.record import Record
@@ -21,16 +22,17 @@ from fhir_adapter.mapping.artefacts import (
     nearest,
     read_aliases,
     read_json,
-    read_terminology,
     read_toml,
     read_value_sets,
     read_vocabulary,
 )
+from fhir_adapter.mapping.concept_maps import read_maps, terminology
 from fhir_adapter.mapping.durations import read_durations
 from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.response_system import read_response_system
 from fhir_adapter.mapping.side_car import SideCar
+from fhir_adapter.mapping.site_maps import SiteMap, read_site_maps, with_site_maps
 from fhir_adapter.mapping.terminology import Terminology
 from fhir_adapter.mapping.units import Units, read_units
 from fhir_adapter.packaged import data_folder
@@ -43,7 +45,7 @@ _GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A checked study: what it asks (`study`), the tables that mappers read with, and events from beside the server."""
+    """A checked study: what it asks (`study`), the tables that mappers read with, and what the site keeps beside its server."""
 
     study: Study
     folder: Path
@@ -51,6 +53,15 @@ class StudyFolder:
     units: Units
     site_system: str
     side_car: SideCar = field(default_factory=SideCar)
+    rulings: Rulings = field(default_factory=Rulings)
+    site_maps: tuple[SiteMap, ...] = ()
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """SHA-256 of every file of the site that the answers rest on beside the records, by name."""
+        beside = {"adverse-events": self.side_car.sha256, "adjudication": self.rulings.sha256}
+        given = {name: sha256 for name, sha256 in beside.items() if sha256}
+        return {**given, **{f"conceptmap-{one.name}": one.sha256 for one in self.site_maps}}
 
     def reader(self, shared: list[Record], base_url: str = "") -> Reader:
         """The reader for mappers; `shared` are the resources that belong to no person (Medication)."""
@@ -77,6 +88,12 @@ def find_study(name: str | Path) -> Path:
     raise StudyError(f"there is no study at `{name}`: no study.toml there", nearest(path.name, known))
 
 
+def common_folder(study: Path) -> Path:
+    """The vocabulary, tables and units that a study shares with others: beside it, else those of the software."""
+    beside = study.parent / "common"
+    return beside if beside.is_dir() else data_folder("mappings") / "common"
+
+
 def read_parameters(name: str | Path, overrides: Mapping[str, str] | None = None) -> Parameters:
     """The parameters of a study alone, for those who need not read its tables."""
     path = find_study(name) / "study.toml"
@@ -84,16 +101,23 @@ def read_parameters(name: str | Path, overrides: Mapping[str, str] | None = None
     return _parameters(path, flat, overrides or {})
 
 
-def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> StudyFolder:
-    """Read and check everything the study consists of; `overrides` are parameters that win over the file."""
+def read_study(
+    name: str | Path, overrides: Mapping[str, str] | None = None, conceptmaps: Path | None = None
+) -> StudyFolder:
+    """Read and check everything the study consists of.
+
+    `overrides` are parameters that win over the file; `conceptmaps` is the folder of the site's own ConceptMaps.
+    """
     folder = find_study(name)
     written = read_toml(folder / "study.toml")
     about, roles, elevated, flat = _split(folder / "study.toml", written)
     parameters = _parameters(folder / "study.toml", flat, overrides or {})
-    common = folder.parent / "common"
-    common = common if common.is_dir() else data_folder("mappings") / "common"
+    common = common_folder(folder)
     folders = [common, *([common / "unverified"] if parameters.unverified_codes else []), folder]
     vocabulary = read_vocabulary(folders)
+    aliases = read_aliases(common / "system-aliases.toml")
+    maps = read_maps(folders, vocabulary, aliases)
+    site_maps = read_site_maps(conceptmaps, maps, vocabulary, aliases)
     units = read_units(common / "units.toml")
     _check_words(folder / "study.toml", overrides or {}, parameters, elevated, vocabulary, units)
     study = Study(
@@ -114,9 +138,10 @@ def read_study(name: str | Path, overrides: Mapping[str, str] | None = None) -> 
     return StudyFolder(
         study=study,
         folder=folder,
-        terms=read_terminology(folders, vocabulary, read_aliases(common / "system-aliases.toml")),
+        terms=terminology(with_site_maps(maps, site_maps), vocabulary, aliases),
         units=units,
         site_system=vocabulary.system("body-site"),
+        site_maps=site_maps,
     )
 
 
@@ -268,5 +293,5 @@ def _fingerprint(folders: list[Path], parameters: Parameters) -> str:
 
 
 def _is_asked(path: Path) -> bool:
-    """Published numbers, and how to talk to which server, are no part of what the study asks."""
-    return "published" not in path.parts and path.name != "vendors.toml"
+    """Published numbers, how to talk to which server, and what to look at first are no part of what the study asks."""
+    return "published" not in path.parts and path.name not in ("vendors.toml", "relevance.toml")

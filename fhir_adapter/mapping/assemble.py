@@ -21,6 +21,8 @@ from fhir_adapter.cohort.events import (
     Lab,
     Lesion,
     Performance,
+    RecordedScore,
+    SiteCount,
     Source,
     Staging,
     Therapy,
@@ -79,7 +81,7 @@ def assemble(
                 reader = replace(reader, sex=sex_of(resource), birth=reader.date(resource.birthDate))
         said += map_resource(resource, record, reader, car_t)
     aside = tuple(sorted(item for item in said if isinstance(item, SetAside)))
-    unmapped = tuple(sorted(item for item in said if isinstance(item, Unmapped)))
+    unmapped = tuple(sorted(replace(item, person=subject_id) for item in said if isinstance(item, Unmapped)))
     events = [item for item in said if isinstance(item, Event)]
     if subject_id not in patients:
         return Assembled(None, aside, unmapped)
@@ -134,6 +136,8 @@ def _subject(
         performances=_of(Performance, events),
         lesions=_of(Lesion, events),
         disease_sites=_of(DiseaseSite, events),
+        site_counts=_of(SiteCount, events),
+        recorded_scores=_of(RecordedScore, events),
         assessments=_of(Assessment, events),
         labs=_of(Lab, events),
         adverse_events=_of(AdverseEvent, events),

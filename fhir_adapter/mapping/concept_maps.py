@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 # How R4 lets a target stand to its source. The last two say that there is no translation.
 _TRANSLATES = ("equivalent", "equal", "relatedto", "wider", "subsumes", "narrower", "specializes", "inexact")
-_UNDECIDED, _NONE_OF_OURS = "unmatched", "disjoint"
+UNDECIDED, NONE_OF_OURS = "unmatched", "disjoint"
 _GIVES_WAY = ("wider", "inexact")
 _SINCE, _UNTIL = "/given-since", "/given-until"
 REPLACES = "/StructureDefinition/replaces"
@@ -88,6 +88,7 @@ def _concept_map(name: str, entries: Iterable[Entry], aliases: Mapping[str, str]
         aliases=aliases,
         meanings={one.key: one.meanings for one in told if one.meanings},
         none_of_ours=frozenset(one.key for one in told if one.none_of_ours),
+        vocabulary=next((one.vocabulary for one in told if one.codes), ""),
     )
 
 
@@ -139,7 +140,7 @@ def _entry(path: Path, where: str, key: Key, vocabulary: str, targets: list[Mapp
         where=where,
         target=_target(undated[0]) if undated else None,
         meanings=tuple(_meaning(one) for one in translations if one.get("dependsOn")),
-        none_of_ours=any(one.get("equivalence") == _NONE_OF_OURS for one in targets),
+        none_of_ours=any(one.get("equivalence") == NONE_OF_OURS for one in targets),
         replaces=frozenset(code for one in targets for code in _replaced(one)),
     )
 
@@ -147,15 +148,15 @@ def _entry(path: Path, where: str, key: Key, vocabulary: str, targets: list[Mapp
 def _check_equivalence(path: Path, where: str, target: Mapping[str, Any]) -> None:
     """A code that is filled in, with a word that says there is none, is a slip; and so is the reverse."""
     said = target.get("equivalence", "equivalent")
-    if said not in (*_TRANSLATES, _UNDECIDED, _NONE_OF_OURS):
-        hint = nearest(str(said), [*_TRANSLATES, _UNDECIDED, _NONE_OF_OURS])
+    if said not in (*_TRANSLATES, UNDECIDED, NONE_OF_OURS):
+        hint = nearest(str(said), [*_TRANSLATES, UNDECIDED, NONE_OF_OURS])
         raise StudyError(f"{path}: {where} has an `equivalence` that FHIR R4 does not have", hint)
     if target.get("code") and said not in _TRANSLATES:
         message = f"{path}: {where} has a target, and `equivalence` says that there is none"
         raise StudyError(message, "write `equivalent`, or leave the code out")
     if not target.get("code") and said in _TRANSLATES:
         message = f"{path}: {where} has an `equivalence` and no target code"
-        raise StudyError(message, f"fill in the code, or write `{_NONE_OF_OURS}` if the study has nothing like it")
+        raise StudyError(message, f"fill in the code, or write `{NONE_OF_OURS}` if the study has nothing like it")
 
 
 def _target(target: Mapping[str, Any]) -> Target:

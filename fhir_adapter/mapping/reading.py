@@ -28,13 +28,17 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unmapped:
-    """A code or text that the study's tables do not know, although it might have mattered."""
+    """A code or text that the study's tables do not know, although it might have mattered.
+
+    `person` is the surviving id of the patient, once everything about them is put together.
+    """
 
     table: str
     system: str
     code: str
     text: str
     source: str
+    person: str = ""
 
 
 Said: TypeAlias = Event | SetAside | Unmapped
@@ -84,6 +88,8 @@ class Reader:
         """Translate a concept; what could not be translated is said, so that it can be listed."""
         found = self.terms[table].translate(concept) if concept else NOTHING
         if found.code is not None or concept is None or not (concept.coding or concept.text):
+            return found, iter(())
+        if not found.ambiguous and self.terms[table].is_none_of_ours(concept):
             return found, iter(())
         system, code, text = describe(concept)
         return found, iter((Unmapped(table, system, code, text, str(source)),))

@@ -80,7 +80,7 @@ class ConceptMap:
     """One translation table: `codes` by (canonical system, code), `phrases` by normalised text.
 
     `meanings` are those of codes whose meaning depends on the day. `none_of_ours` are codes, and whole texts, that
-    somebody has found to be nothing the study knows.
+    somebody has found to be nothing the study knows. `vocabulary` is the CodeSystem of the targets.
     """
 
     name: str
@@ -89,6 +89,7 @@ class ConceptMap:
     aliases: Mapping[str, str] = field(default_factory=dict)
     meanings: Mapping[tuple[str, str], tuple[Meaning, ...]] = field(default_factory=dict)
     none_of_ours: frozenset[tuple[str, str]] = frozenset()
+    vocabulary: str = ""
 
     @cached_property
     def _finder(self) -> re.Pattern[str] | None:
@@ -165,9 +166,10 @@ class ConceptMap:
         return frozenset(self.codes[key] for key in self._keys(concept) if key in self.codes)
 
     def _keys(self, concept: CodeableConcept) -> list[tuple[str, str]]:
-        return [(self._canonical(coding.system), coding.code.strip()) for coding in concept.coding]
+        return [(self.canonical(coding.system), coding.code.strip()) for coding in concept.coding]
 
-    def _canonical(self, system: str) -> str:
+    def canonical(self, system: str) -> str:
+        """The one URI of a code system that goes by several."""
         plain = system.strip().rstrip("/")
         return self.aliases.get(plain, plain)
 
@@ -192,6 +194,10 @@ class Terminology:
 
     def __getitem__(self, name: str) -> ConceptMap:
         return self.maps[name]
+
+    def codes_of(self, system: str) -> list[str]:
+        """The codes of one of our own CodeSystems, in their order."""
+        return [code for known, code in self.properties if known == system]
 
     def property_of(self, system: str, code: str, name: str) -> tuple[str, ...]:
         """Values of one property of a code of our own CodeSystems (`target` of an agent, `extranodal` of a site)."""

@@ -31,7 +31,7 @@ PREFIX = "FHIR_ADAPTER__"
 # Settings that commands take as flags; the others are for the TOML file and the environment.
 FLAGS = (
     *("server", "folder", "study", "set", "out", "patients", "group", "list", "page_size", "publish", "publish_to"),
-    "deqm",
+    *("deqm", "adjudication"),
     *("cron", "jitter", "log_format"),
 )
 

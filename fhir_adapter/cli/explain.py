@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,19 +21,24 @@ def explain(
     out: Out = None,
     as_of: AsOf = "",
     as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the whole course on one time axis to this file, as a page.")
+    ] = None,
 ) -> None:
     """Say why a person is in the cohort or not, and why each classification is what it is."""
-    from fhir_adapter.pipeline.explain import findings_of
+    from fhir_adapter.pipeline.explain import person_of, write_page
     from fhir_adapter.publish.cohort_tables import tell
     from fhir_adapter.report.explanation import explain as in_sentences
 
     said = {"study": study, "set": set, "out": out}
-    subject_id, findings = findings_of(patient, settings_from(config, False, said), as_of)
+    person = person_of(patient, settings_from(config, False, said), as_of)
+    subject_id, findings = person.subject.subject_id, person.findings
+    if html:
+        write_page(person, html)
     if as_json:
-        print(
-            json.dumps(
-                {"subject_id": subject_id, "findings": [tell(one) for one in findings]}, ensure_ascii=False, indent=1
-            )
-        )
+        told = {"subject_id": subject_id, "findings": [tell(one) for one in findings]}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    elif html:
+        print(html)
     else:
         print(in_sentences(subject_id, findings))

@@ -61,7 +61,7 @@ def scales(study: Study) -> str:
 
 def in_force(parameters: Parameters) -> tuple[tuple[str, str], ...]:
     """(name, value) of every parameter, as in `study.toml`."""
-    return tuple((name, _value(getattr(parameters, name))) for name in type(parameters).model_fields)
+    return tuple((name, written(getattr(parameters, name))) for name in type(parameters).model_fields)
 
 
 def _cohort(study: Study) -> str:
@@ -106,7 +106,7 @@ def _window(settings: Parameters) -> str:
     return f"day {first} to {last} after the infusion"
 
 
-def _value(value: object) -> str:
+def written(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import html
 import json
 import re
+import stat
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from whole_runs import ROOT, STUDY12, command, succeed
@@ -102,3 +106,46 @@ def test_another_parameter_changes_the_explanation(fetched: Path) -> None:
     strict = ("--set", "bsab_status_rule=pd_within", "--set", "interval_days=1")
     as_it_is = succeed("explain", "SYN-04", "--out", fetched).out
     assert succeed("explain", "SYN-04", *strict, "--out", fetched).out != as_it_is
+
+
+def test_the_whole_course_is_written_as_a_page(fetched: Path, tmp_path: Path) -> None:
+    path = tmp_path / "SYN-04.html"
+    ended = succeed("explain", "SYN-04", "--html", path, "--out", fetched)
+    assert ended.out == f"{path}\n"
+    text = path.read_text(encoding="utf-8")
+    for one in json.loads(succeed("explain", "SYN-04", "--json", "--out", fetched).out)["findings"]:
+        assert one["sentence"] in html.unescape(text)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_page_and_data_can_be_had_at_once(fetched: Path, tmp_path: Path) -> None:
+    told = succeed("explain", "SYN-04", "--json", "--html", tmp_path / "a.html", "--out", fetched).out
+    assert json.loads(told)["subject_id"] == "SYN-04"
+    assert (tmp_path / "a.html").exists()
+
+
+@pytest.mark.parametrize("story", ["cart-without-bsab", "bsab-without-cart"])
+def test_somebody_outside_the_cohort_has_a_page_as_well(story: str, fetched: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    succeed("explain", patients(story)[0]["id"], "--html", path, "--out", fetched)
+    assert "Not in the cohort" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("where", [".", "missing/a.html"])
+def test_a_page_needs_a_file_in_a_folder_that_exists(where: str, fetched: Path, tmp_path: Path) -> None:
+    ended = command("explain", "SYN-04", "--html", tmp_path / where, "--out", fetched)
+    assert (ended.code, ended.out) == (2, "")
+    assert "the name of a file in a folder that exists" in ended.err
+    assert "SYN" not in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(fetched: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text("old")
+    with patch("os.fsync", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        ended = command("explain", "SYN-04", "--html", path, "--out", fetched)
+    assert ended.code == 7
+    assert "SYN" not in ended.err
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,1 @@
+"""One person's whole course on one time axis, and every verdict beside it: a page that needs nothing else."""

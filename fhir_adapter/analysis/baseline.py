@@ -49,20 +49,27 @@ def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
         unit="a",
         parameters=study.parameters.named("data_cut", "ipi_age_at"),
     )
-    yield median_and_range(
-        ("baseline.ipi", "baseline", "International Prognostic Index"),
-        [person.ipi.value.points.settled if person.ipi.value else None for person in people],
-        unit="1",
-        parameters=study.parameters.named("data_cut", "ipi_reference", "ipi_age_at", "ipi_missing"),
-    )
+    lymphoma = study.parameters.lymphoma_baseline == "reported"
+    if lymphoma:
+        yield _prognostic_index(people, study)
     yield median_and_range(
         ("baseline.prior_lines", "baseline", "Prior lines of therapy"),
         [person.lines.value.count.settled if person.lines.value else None for person in people],
         unit="1",
         parameters=study.parameters.named("data_cut", "prior_lines", "gap_days", "regimen_window_days"),
     )
-    yield from _disease(people, study)
+    if lymphoma:
+        yield from _disease(people, study)
     yield from _products(people, study)
+
+
+def _prognostic_index(people: Judgements, study: Study) -> Estimate:
+    return median_and_range(
+        ("baseline.ipi", "baseline", "International Prognostic Index"),
+        [person.ipi.value.points.settled if person.ipi.value else None for person in people],
+        unit="1",
+        parameters=study.parameters.named("data_cut", "ipi_reference", "ipi_age_at", "ipi_missing"),
+    )
 
 
 def _disease(people: Judgements, study: Study) -> Iterator[Estimate]:

@@ -9,6 +9,7 @@ from fhir_adapter.cohort.events import Event, Evidence, Frozen, Source
 from fhir_adapter.fhir.dates import PartialDate
 
 V = TypeVar("V")
+NOT_ASKED = "not asked"
 Json = str | int | float | bool | None | tuple[str, ...]
 
 
@@ -56,6 +57,11 @@ def rests_on(*groups: Event | Source | Sequence[Event | None] | None) -> tuple[s
             if item is not None:
                 found[str(item.source if isinstance(item, Event) else item)] = None
     return tuple(found)
+
+
+def not_asked(rule: str) -> Finding[Any]:
+    """The answer of a rule that means nothing in this study, for example a score of another disease."""
+    return Finding(rule=rule, verdict=NOT_ASKED, sentence="The study does not ask for it.")
 
 
 class Span(Frozen):

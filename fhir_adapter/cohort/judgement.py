@@ -7,6 +7,7 @@ from datetime import date
 
 from fhir_adapter.cohort.events import Frozen
 from fhir_adapter.cohort.finding import (
+    NOT_ASKED,
     AnyFinding,
     Bulk,
     Exposures,
@@ -55,7 +56,7 @@ class Judgement(Frozen):
     assessable: AnyFinding
 
     def findings(self) -> Iterator[AnyFinding]:
-        """Every finding, in the order a reader would ask for them."""
+        """Every finding that the study asks for, in the order a reader would ask for them."""
         asked: tuple[AnyFinding, ...] = (
             self.diagnosis,
             self.index,
@@ -72,7 +73,7 @@ class Judgement(Frozen):
             *self.toxicities,
             self.assessable,
         )
-        yield from asked
+        yield from (finding for finding in asked if finding.verdict != NOT_ASKED)
 
 
 class Excluded(Frozen):

@@ -88,6 +88,7 @@ class Parameters(Frozen):
     pretreatment_days: Days = 14
     conditioning_window_days: Days = 14
     # baseline scores
+    lymphoma_baseline: Literal["reported", "off"] = "reported"
     ipi_age_at: Literal["infusion", "apheresis"] = "infusion"
     ipi_reference: Literal["apheresis", "lymphodepletion"] = "apheresis"
     ipi_missing: Literal["range", "not_computable"] = "range"

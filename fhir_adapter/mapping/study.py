@@ -39,13 +39,15 @@ from fhir_adapter.packaged import data_folder
 
 _TABLES = ("value_sets", "elevated_terms")
 _ABOUT = ("id", "version", "title", "site")
+_NOTHING = "none"
+_MAY_BE_NOTHING = ("transformed_disease", "pretreatment")
 _CLAUSE_COLUMNS = ("term", "term_code", "observable", "grade", "direction", "limit", "of", "when_baseline", "unit")
 _GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
 
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A checked study: what it asks (`study`), the tables that mappers read with, and what the site keeps beside its server."""
+    """A checked study: what it asks (`study`), the tables that mappers read with, and what the site adds."""
 
     study: Study
     folder: Path
@@ -187,7 +189,7 @@ def _roles(path: Path, roles: Mapping[str, str], value_sets: Mapping[str, frozen
     for role, name in roles.items():
         if role not in needed:
             raise StudyError(f"{path}: [value_sets] `{role}` is not a role", nearest(role, needed))
-        if name not in value_sets:
+        if name not in value_sets and not (name == _NOTHING and role in _MAY_BE_NOTHING):
             raise StudyError(
                 f"{path}: [value_sets] `{role}` names the value set `{name}`, which does not exist",
                 nearest(name, list(value_sets)),
@@ -195,7 +197,7 @@ def _roles(path: Path, roles: Mapping[str, str], value_sets: Mapping[str, frozen
     missing = [role for role in needed if role not in roles]
     if missing:
         raise StudyError(f"{path}: [value_sets] lacks the role `{missing[0]}`", "every role needs one value set")
-    return Roles(**{role: value_sets[name] for role, name in roles.items()})
+    return Roles(**{role: value_sets.get(name, frozenset()) for role, name in roles.items()})
 
 
 def _check_words(

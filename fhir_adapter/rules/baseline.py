@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from fhir_adapter.cohort.events import Event, Lesion
-from fhir_adapter.cohort.finding import Bulk, Finding, Index, Sites, Span, Step, rests_on, step
+from fhir_adapter.cohort.finding import Bulk, Finding, Index, Sites, Span, Step, not_asked, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
@@ -85,6 +85,8 @@ def sites(subject: Subject, study: Study, index: Index) -> Finding[Sites]:
 
     Organs come from different examinations (imaging, marrow), so every record in the window counts.
     """
+    if study.parameters.lymphoma_baseline == "off":
+        return not_asked("sites")
     window = study.parameters.imaging_window_days
     inside, outside = in_window(subject.disease_sites, reference_day(index, study), window)
     organs = tuple(sorted({one.site for one in inside if one.extranodal}))
@@ -118,6 +120,8 @@ def bulk(subject: Subject, study: Study, index: Index) -> Finding[Bulk]:
 
     Examinations a few days apart are one imaging. Partial dates are read in every way.
     """
+    if study.parameters.lymphoma_baseline == "off":
+        return not_asked("bulk")
     parameters = study.parameters
     inside, perhaps = in_window(subject.lesions, reference_day(index, study), parameters.imaging_window_days)
     seen = sorted([*inside, *perhaps], key=when)

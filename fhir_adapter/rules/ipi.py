@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from fhir_adapter.cohort.events import Event, Lab
-from fhir_adapter.cohort.finding import Finding, Index, IpiScore, Range, Sites, Span, Step, rests_on, step
+from fhir_adapter.cohort.finding import Finding, Index, IpiScore, Range, Sites, Span, Step, not_asked, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.rules.baseline import last_values, reference_day
@@ -43,6 +43,8 @@ class Component:
 
 def ipi(subject: Subject, study: Study, index: Index, age: Finding[Span], sites: Finding[Sites]) -> Finding[IpiScore]:
     """The score from the last value of each component on or before the reference day."""
+    if study.parameters.lymphoma_baseline == "off":
+        return not_asked("ipi")
     named = components(subject, study, index, age, sites)
     parts = list(named.values())
     points = Range(lowest=sum(part.points.lowest for part in parts), highest=sum(part.points.highest for part in parts))

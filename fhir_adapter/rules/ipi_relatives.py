@@ -21,6 +21,8 @@ def ipi_relatives(
     subject: Subject, study: Study, index: Index, age: Finding[Span], sites: Finding[Sites]
 ) -> tuple[Finding[Score], ...]:
     """R-IPI, aaIPI and NCCN-IPI. Nothing is imputed: a missing component leaves a range of points and of groups."""
+    if study.parameters.lymphoma_baseline == "off":
+        return ()
     parts = components(subject, study, index, age, sites)
     revised = total([part.points for part in parts.values()])
     good, poor = study.parameters.r_ipi_good_from, study.parameters.r_ipi_poor_from

@@ -120,6 +120,8 @@ def _restricted_mean(endpoint: Endpoint, known: Curve | None, months: int, missi
     parameters = settings.named(*PARAMETERS[endpoint], "beyond_last_time")
     if mean:
         parameters["standard_error"] = mean.standard_error / month
+        if not mean.standard_error:
+            parameters["interval"] = NO_WIDTH
     return Estimate(
         id=f"{endpoint.lower()}.rmst.{months}m",
         endpoint=endpoint,

@@ -13,7 +13,7 @@ from fhir_adapter.analysis.estimates import remarks
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.report import tables
+from fhir_adapter.report import subgroup_tables, tables
 from fhir_adapter.report.definitions import definitions, in_force, scales
 from fhir_adapter.report.figures import inline, survival_png, survival_svg
 from fhir_adapter.report.inputs import Curve, LedgerRow, RunFacts
@@ -58,8 +58,10 @@ def _page(
 ) -> str:
     digits = study.parameters.digits
 
+    whole = [one for one in estimates if not subgroup_tables.is_of_subgroup(one)]
+
     def of(*families: str) -> list[Estimate]:
-        return [estimate for estimate in estimates if estimate.id.split(".")[0] in families]
+        return [one for one in whole if one.id.split(".")[0] in families]
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = resources.files(__package__).joinpath("index.html.j2").read_text("utf-8")
@@ -74,18 +76,21 @@ def _page(
         baseline=tables.baseline(of("baseline"), study),
         before=tables.statistics(of("failure", "washout", "vein_to_vein"), study),
         response=tables.statistics(of("response"), study),
-        duration=tables.survival(of("dor"), study),
+        duration=tables.survival(of("dor", "docr"), study),
         followup=tables.statistics(of("followup"), study),
         # The figures are our own SVG; matplotlib escapes every text in them.
         figures={endpoint: Markup(inline(svg)) for endpoint, svg in figures.items()},  # noqa: S704
         survival={endpoint: tables.survival(of(endpoint.lower()), study) for endpoint in figures},
+        other_endpoints=tables.survival(of("relapse", "nrm", "efs", "ttp", "ttnt"), study),
+        subgroups=subgroup_tables.levels(estimates, study),
+        comparisons=subgroup_tables.comparisons(estimates, study),
         toxicity=tables.toxicity(of("crs", "icans", "toxicity"), digits),
         scales=scales(study),
         definitions=definitions(study),
         parameters=in_force(study.parameters),
-        notes=[*notes, *_notes(estimates, facts, digits)],
+        notes=[*notes, *_notes(whole, facts, digits)],
         empty=any(one.id == "baseline.n" and not one.n for one in estimates),
-        unsaid=list(_unsaid(estimates).items()),
+        unsaid=list(_unsaid(whole).items()),
     )
 
 
@@ -113,7 +118,7 @@ def _notes(estimates: Sequence[Estimate], facts: RunFacts, digits: int) -> Itera
     yield from remarks(estimates)
     followed = next((one.value for one in estimates if one.id == "followup.median"), None)
     for one in estimates:
-        if one.timepoint_months is None or one.not_estimable:
+        if one.timepoint_months is None or one.not_estimable or one.endpoint not in ENDPOINTS:
             continue
         if followed is not None and followed < one.timepoint_months:
             yield (

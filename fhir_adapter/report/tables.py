@@ -139,13 +139,14 @@ def _term(found: Mapping[str, Estimate], digits: int) -> tuple[str, ...]:
     unknown = max(estimate.missing for estimate in found.values())
     return (
         first.label if "elevated" in found else first.label.rpartition(", ")[0] or first.label,
-        *(_rate(estimate, digits) for estimate in (anything, found.get("grade3"))),
+        *(rate(estimate, digits) for estimate in (anything, found.get("grade3"))),
         wording.result(found["max"], digits) if "max" in found else DASH,
         str(unknown) if unknown else DASH,
     )
 
 
-def _rate(estimate: Estimate | None, digits: int) -> str:
+def rate(estimate: Estimate | None, digits: int) -> str:
+    """Fraction, value and interval in one cell."""
     if estimate is None:
         return DASH
     share = wording.result(estimate, digits)

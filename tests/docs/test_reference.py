@@ -108,10 +108,11 @@ def test_the_modules_that_read_a_parameter_are_named(key: str) -> None:
 def test_the_reference_study_differs_from_the_defaults_only_where_the_page_says_so() -> None:
     given = Parameters.model_validate({key: value for key, value in STUDY.items() if key in Parameters.model_fields})
     other = {key for key, field in Parameters.model_fields.items() if getattr(given, key) != field.get_default()}
-    assert other == {"data_cut", "site_time_zone"}
-    for key in other:
-        assert f"`{STUDY[key].isoformat() if key == 'data_cut' else ''}" in PARAMETERS.text
+    assert other == {"data_cut", "site_time_zone", "subgroups"}
+    assert f"`{STUDY['data_cut'].isoformat()}`" in PARAMETERS.text
     assert f'`"{STUDY["site_time_zone"]}"`' in PARAMETERS.text
+    for subgroup in STUDY["subgroups"]:
+        assert f'"{subgroup}"' in PARAMETERS.section("Subgroups")
 
 
 def test_everything_else_in_a_study_file_is_described() -> None:

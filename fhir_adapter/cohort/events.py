@@ -133,6 +133,22 @@ class DiseaseSite(Event):
     extranodal: bool
 
 
+class SiteCount(Event):
+    """How many extranodal sites a record says were involved, without naming them."""
+
+    count: int
+
+
+PrognosticScore = Literal["ipi", "r_ipi", "aa_ipi", "nccn_ipi"]
+
+
+class RecordedScore(Event):
+    """The points of a prognostic score that somebody wrote down."""
+
+    score: PrognosticScore
+    points: int
+
+
 Uptake = Literal["", "less", "same", "more"]
 
 

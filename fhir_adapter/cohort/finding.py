@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 from fhir_adapter.cohort.events import Event, Evidence, Frozen, Source
+from fhir_adapter.cohort.review import Review
 from fhir_adapter.fhir.dates import PartialDate
 
 V = TypeVar("V")
@@ -29,6 +30,7 @@ class Finding(Frozen, Generic[V]):
 
     `verdict` is `met`, `not met`, `undetermined`, or the class the rule assigns (`refractory`). `value` is the typed
     result, None when the rule has nothing to give. `parameters` are the study parameters the verdict depends on.
+    `review` is what people decided about it; if that is applied, verdict and value are theirs.
     """
 
     rule: str
@@ -38,6 +40,7 @@ class Finding(Frozen, Generic[V]):
     steps: tuple[Step, ...] = ()
     sources: tuple[str, ...] = ()
     parameters: Mapping[str, Json] = {}
+    review: Review | None = None
 
 
 def step(
@@ -175,7 +178,7 @@ class Lines(Frozen):
 
 
 class IpiScore(Frozen):
-    """International Prognostic Index: the points that are known, and those that may be added."""
+    """International Prognostic Index: the points that count, beside those `computed` and those `recorded`."""
 
     points: Range
     age: int | None
@@ -183,6 +186,15 @@ class IpiScore(Frozen):
     ecog: int | None
     stage: int | None
     extranodal_sites: int | None
+    computed: Range | None = None
+    recorded: Range | None = None
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the record gives points that the components cannot have."""
+        if self.computed is None or self.recorded is None:
+            return False
+        return self.recorded.highest < self.computed.lowest or self.recorded.lowest > self.computed.highest
 
 
 class Score(Frozen):
@@ -200,14 +212,24 @@ class Bulk(Frozen):
 
 
 class Sites(Frozen):
-    """Extranodal organs with disease at baseline; `perhaps` are those whose record may lie outside the window."""
+    """Extranodal organs with disease at baseline; `perhaps` are those whose record may lie outside the window.
+
+    `told` is the number that a record gives without naming them.
+    """
 
     organs: tuple[str, ...]
     perhaps: tuple[str, ...] = ()
+    told: int | None = None
 
     @property
     def count(self) -> Range:
-        return Range(lowest=len(self.organs), highest=len(self.organs) + len(self.perhaps))
+        """How many there are: those that are named, and those that are only counted as far as they differ."""
+        named = (len(self.organs), len(self.organs) + len(self.perhaps))
+        if self.told is None:
+            return Range(lowest=named[0], highest=named[1])
+        if not named[1]:
+            return Range(lowest=self.told, highest=self.told)
+        return Range(lowest=min(named[0], self.told), highest=max(named[1], self.told))
 
 
 class Response(Frozen):

@@ -97,6 +97,8 @@ class Parameters(Frozen):
     ipi_ecog_from: int = 2
     ipi_stage_from: int = 3
     ipi_extranodal_over: int = 1
+    ipi_recorded: Literal["wins", "fills", "ignored"] = "wins"
+    ipi_recorded_window_days: Days = 42
     r_ipi_good_from: int = 1
     r_ipi_poor_from: int = 3
     nccn_ipi_sites: Annotated[tuple[str, ...], BeforeValidator(_listed)] = (

@@ -22,6 +22,8 @@ from fhir_adapter.cohort.events import (
     Lab,
     Lesion,
     Performance,
+    RecordedScore,
+    SiteCount,
     Source,
     Staging,
     Therapy,
@@ -57,6 +59,8 @@ class Subject(Frozen):
     performances: tuple[Performance, ...] = ()
     lesions: tuple[Lesion, ...] = ()
     disease_sites: tuple[DiseaseSite, ...] = ()
+    site_counts: tuple[SiteCount, ...] = ()
+    recorded_scores: tuple[RecordedScore, ...] = ()
     assessments: tuple[Assessment, ...] = ()
     overruled: tuple[Assessment, ...] = ()
     labs: tuple[Lab, ...] = ()
@@ -94,6 +98,8 @@ EVENT_FIELDS = (
     "performances",
     "lesions",
     "disease_sites",
+    "site_counts",
+    "recorded_scores",
     "assessments",
     "labs",
     "adverse_events",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from fhir_adapter.cohort.events import Contact, DiseaseSite, Performance, Staging
+from fhir_adapter.cohort.events import Contact, DiseaseSite, Performance, SiteCount, Staging
 from fhir_adapter.fhir.r4 import Observation
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.condition import is_extranodal
@@ -13,6 +13,7 @@ from fhir_adapter.mapping.decision import map_decision
 from fhir_adapter.mapping.graded_event import map_graded_event
 from fhir_adapter.mapping.laboratory import map_lab
 from fhir_adapter.mapping.lesion import map_lesion
+from fhir_adapter.mapping.prognostic_score import SCORES, map_score
 from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
 from fhir_adapter.mapping.response import (
     ASSESSMENTS,
@@ -88,6 +89,9 @@ def _stage(_: str, result: Result, __: Observation, place: Place) -> Iterator[Sa
 
 
 def _site(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
+    if (count := whole_number(result)) is not None:
+        yield SiteCount(on=place.on, source=place.source, flags=place.flags, count=count)
+        return
     concept = concept_of(result) or resource.bodySite
     named = place.reader.terms["body-site"].every(concept)
     if result.valueBoolean is False or place.reader.denied(concept):
@@ -117,4 +121,5 @@ _MAPPERS: dict[str, Mapper] = {
     "treatment-decision": map_decision,
     "crs-grade": map_graded_event,
     "icans-grade": map_graded_event,
+    **dict.fromkeys(SCORES, map_score),
 }

@@ -11,13 +11,17 @@ from pydantic import BaseModel
 
 from fhir_adapter.cohort.estimate import NotInEndpoint
 from fhir_adapter.cohort.events import Dose, Event, Lab
-from fhir_adapter.cohort.finding import AnyFinding, Finding
+from fhir_adapter.cohort.finding import AnyFinding
+from fhir_adapter.cohort.fingerprint import fingerprint
 from fhir_adapter.cohort.flow import FlowRow
-from fhir_adapter.cohort.judgement import Excluded, Judgement
+from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.cohort.subject import EVENT_FIELDS, in_order
+from fhir_adapter.cohort.subject import in_order
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.publish.csv_table import Cell, Row, write_table
+from fhir_adapter.publish.parquet_tables import parquet_table
+from fhir_adapter.publish.work_list import for_review
+from fhir_adapter.rules.revision import by_rule
 
 K = TypeVar("K", bound=tuple[str, ...])
 
@@ -29,6 +33,8 @@ SUBJECTS = (
     *("ipi", "ipi_min", "ipi_max", "r_ipi", "aa_ipi", "aa_ipi_min", "aa_ipi_max"),
     *("nccn_ipi", "nccn_ipi_min", "nccn_ipi_max", "extranodal_sites", "bulky", "longest_diameter_mm", "cart_product"),
     *("cart_targets", "best_response", "progression_date", "last_assessment_date", "death_date", "last_contact_date"),
+    *("adjudicated", "bsab_failure_by_rule", "best_response_by_rule", "prior_lines_by_rule", "ipi_by_rule"),
+    *("bulky_by_rule", "adjudication_flags"),
 )
 FLOW = ("step", "reason", "n_in", "n_out", "n_left")
 DOSES = (
@@ -42,7 +48,7 @@ LABS = (
 )
 TOXICITIES = (
     *("subject_id", "term", "grade", "grade_min", "grade_max", "elevated", "scale", "scale_version", "onset_date"),
-    *("value", "unit", "lower_limit", "upper_limit", "baseline", "flags", "source"),
+    *("value", "unit", "lower_limit", "upper_limit", "baseline", "flags", "verdict_by_rule", "source"),
 )
 REJECTS = ("reason", "type", "count", "example")
 UNMAPPED = ("reason", "table", "system", "code", "text", "count", "example")
@@ -63,8 +69,10 @@ def cohort_tables(
     `findings` are those of everybody, by subject id; people outside the cohort have those up to where they left.
     """
     people = [(one.subject.subject_id, one.subject) for one in judgements]
+    subjects = [_subject(one) for one in judgements]
     return {
-        "subjects.csv": write_table(SUBJECTS, (_subject(one) for one in judgements)),
+        "subjects.csv": write_table(SUBJECTS, subjects),
+        "subjects.parquet": parquet_table("subjects", subjects),
         "flow.csv": write_table(FLOW, (row.model_dump() for row in flow)),
         "doses.csv": write_table(
             DOSES, (_dose(key, dose, study) for key, one in people for dose in in_order([*one.doses, *one.outranked]))
@@ -127,6 +135,18 @@ def _subject(one: Judgement) -> Row:
         "last_assessment_date": response.last_assessed_on if response else None,
         "death_date": deaths[0] if deaths else None,
         "last_contact_date": max(contacts, default=None),
+        **_adjudication(one),
+    }
+
+
+def _adjudication(one: Judgement) -> dict[str, Cell]:
+    """What people have decided otherwise, beside what the rules say of everything that can be decided."""
+    reviews = [(found.rule, found.review) for found in (one.eligibility, *one.findings()) if found.review]
+    ruled = (("bsab_failure", one.failure), ("best_response", one.response), ("prior_lines", one.lines))
+    return {
+        "adjudicated": [rule for rule, review in reviews if review.applied],
+        **{f"{name}_by_rule": by_rule(found) for name, found in (*ruled, ("ipi", one.ipi), ("bulky", one.bulk))},
+        "adjudication_flags": [f"{rule}:{flag}" for rule, review in reviews for flag in review.flags],
     }
 
 
@@ -193,6 +213,7 @@ def _toxicities(one: Judgement) -> Iterator[Row]:
                 "upper_limit": found.upper_limit,
                 "baseline": found.baseline,
                 "flags": found.flags,
+                "verdict_by_rule": finding.review.by_rule if finding.review else None,
                 "source": found.source,
             }
 
@@ -201,26 +222,6 @@ def _findings(findings: Iterable[tuple[str, Iterable[AnyFinding]]]) -> bytes:
     """One line per rule and person."""
     lines = ({"subject_id": subject_id, **tell(one)} for subject_id, found in findings for one in found)
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-
-
-def eligibility(one: Judgement | Excluded) -> AnyFinding:
-    """Why the person is in the cohort, or at which step they left."""
-    if isinstance(one, Judgement):
-        sentence = "In the cohort: " + " ".join(
-            finding.sentence for finding in (one.diagnosis, one.exposure, one.index, one.failure)
-        )
-        sources = dict.fromkeys(
-            (*one.diagnosis.sources, *one.exposure.sources, *one.index.sources, *one.failure.sources)
-        )
-        return Finding(rule="eligibility", verdict="met", sentence=sentence, sources=tuple(sources))
-    sources = dict.fromkeys(source for finding in one.findings for source in finding.sources)
-    return Finding(
-        rule="eligibility",
-        verdict="undetermined" if one.exit.reason == "undetermined" else "not met",
-        value={"step": one.exit.step, "reason": one.exit.reason},
-        sentence=f"Not in the cohort: {one.exit.sentence}",
-        sources=tuple(sources),
-    )
 
 
 def tell(finding: AnyFinding) -> dict[str, object]:
@@ -233,6 +234,8 @@ def tell(finding: AnyFinding) -> dict[str, object]:
         "steps": [step.model_dump() for step in finding.steps],
         "sources": list(finding.sources),
         "parameters": dict(finding.parameters),
+        "evidence": str(fingerprint(finding)),
+        "review": finding.review.model_dump(mode="json") if finding.review else None,
     }
 
 
@@ -265,13 +268,13 @@ def _unmapped(unmapped: Mapping[tuple[str, str, str, str], tuple[int, str]]) -> 
 
 
 def _contradictions(judgements: Sequence[Judgement], left: Sequence[NotInEndpoint]) -> Iterator[Row]:
-    """Records that cannot both be true, one row per person and reason, with the endpoints the person leaves."""
+    """Records that cannot both be true or want a look, by person and reason, with the endpoints the person leaves."""
     together: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for one in left:
         together.setdefault((one.subject_id, one.reason, one.sources), []).append(one.endpoint)
     for judgement in judgements:
-        for source in disagreeing(judgement):
-            together.setdefault((judgement.subject.subject_id, "code_and_text_disagree", (source,)), [])
+        for reason, sources in for_review(judgement):
+            together.setdefault((judgement.subject.subject_id, reason, sources), [])
     for (subject_id, reason, sources), endpoints in sorted(together.items()):
         yield {
             "reason": reason,
@@ -280,12 +283,6 @@ def _contradictions(judgements: Sequence[Judgement], left: Sequence[NotInEndpoin
             "subject_id": subject_id,
             "endpoints": endpoints,
         }
-
-
-def disagreeing(judgement: Judgement) -> list[str]:
-    """Sources of the events whose code and text name different things."""
-    events = (event for name in EVENT_FIELDS for event in getattr(judgement.subject, name))
-    return sorted({str(event.source) for event in events if "code-and-text-disagree" in event.flags})
 
 
 def count_by(keys: Iterable[K], examples: Iterable[str]) -> dict[K, tuple[int, str]]:

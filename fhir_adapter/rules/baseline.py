@@ -88,7 +88,10 @@ def sites(subject: Subject, study: Study, index: Index) -> Finding[Sites]:
     if study.parameters.lymphoma_baseline == "off":
         return not_asked("sites")
     window = study.parameters.imaging_window_days
-    inside, outside = in_window(subject.disease_sites, reference_day(index, study), window)
+    reference = reference_day(index, study)
+    inside, outside = in_window(subject.disease_sites, reference, window)
+    counted, surely = last_values(subject.site_counts, reference, window)
+    told = counted[0].count if surely and len({one.count for one in counted}) == 1 else None
     organs = tuple(sorted({one.site for one in inside if one.extranodal}))
     unsure = [one for one in outside if one.extranodal and one.site not in organs]
     steps = [
@@ -100,17 +103,20 @@ def sites(subject: Subject, study: Study, index: Index) -> Finding[Sites]:
         for one in inside
     ]
     steps += [step(f"{study.display(one.site)} may lie outside the window", one, value=one.site) for one in unsure]
-    value = Sites(organs=organs, perhaps=tuple(sorted({one.site for one in unsure}))) if inside else None
+    steps += [step(f"{one.count} extranodal sites recorded", one, value=str(one.count)) for one in counted]
+    perhaps = tuple(sorted({one.site for one in unsure}))
+    value = Sites(organs=organs, perhaps=perhaps, told=told) if inside or told is not None else None
     settled = value is not None and value.count.settled is not None
-    names = ", ".join(study.display(organ) for organ in organs) or "none"
-    says = f"{len(organs)} extranodal sites at baseline: {names}." if settled else "Extranodal sites are not settled."
+    names = ", ".join(study.display(organ) for organ in organs) or ("not named" if told else "none")
+    number = value.count.settled if value else None
+    says = f"{number} extranodal sites at baseline: {names}." if settled else "Extranodal sites are not settled."
     return Finding(
         rule="extranodal_sites",
         verdict="met" if settled else "undetermined",
         value=value,
-        sentence=says if inside else "Extranodal sites were not recorded at baseline.",
+        sentence=says if value else "Extranodal sites were not recorded at baseline.",
         steps=tuple(steps),
-        sources=rests_on(inside, unsure),
+        sources=rests_on(inside, unsure, counted),
         parameters=study.parameters.named("imaging_window_days"),
     )
 

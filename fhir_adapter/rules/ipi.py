@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from fhir_adapter.cohort.events import Event, Lab
+from fhir_adapter.cohort.events import Event, Lab, RecordedScore
 from fhir_adapter.cohort.finding import Finding, Index, IpiScore, Range, Sites, Span, Step, not_asked, rests_on, step
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
@@ -28,6 +28,7 @@ PARAMETERS = (
     "ecog_window_days",
     "imaging_window_days",
 )
+_RECORDED_PARAMETERS = ("ipi_recorded", "ipi_recorded_window_days")
 UNKNOWN = Range(lowest=0, highest=1)
 
 
@@ -42,16 +43,21 @@ class Component:
 
 
 def ipi(subject: Subject, study: Study, index: Index, age: Finding[Span], sites: Finding[Sites]) -> Finding[IpiScore]:
-    """The score from the last value of each component on or before the reference day."""
+    """The score from the last value of each component on or before the reference day, or as somebody recorded it."""
     if study.parameters.lymphoma_baseline == "off":
         return not_asked("ipi")
     named = components(subject, study, index, age, sites)
     parts = list(named.values())
-    points = Range(lowest=sum(part.points.lowest for part in parts), highest=sum(part.points.highest for part in parts))
+    computed = Range(
+        lowest=sum(part.points.lowest for part in parts), highest=sum(part.points.highest for part in parts)
+    )
+    written, recorded = _recorded(subject, study, index)
+    points = _that_counts(computed, recorded, study)
     settled = points.settled
     text = f"IPI {settled}" if settled is not None else f"IPI between {points.lowest} and {points.highest}"
     missing = study.parameters.ipi_missing == "not_computable" and settled is None
-    sources = rests_on(*(part.event for part in parts))
+    sources = rests_on(*(part.event for part in parts), written)
+    steps = (*(part.step for part in parts), *(step(f"IPI {one.points} was recorded", one) for one in written))
     return Finding(
         rule="ipi",
         verdict="met" if settled is not None else "undetermined",
@@ -59,17 +65,37 @@ def ipi(subject: Subject, study: Study, index: Index, age: Finding[Span], sites:
         if missing
         else IpiScore(
             points=points,
+            computed=computed,
+            recorded=recorded,
             age=age.value.days if age.value else None,
             ldh_ratio=_ratio(last_ldh(subject, study, index)[0]),
             ecog=named["ecog"].value,
             stage=named["stage"].value,
             extranodal_sites=sites.value.count.settled if sites.value else None,
         ),
-        sentence=f"{text}: " + "; ".join(part.step.says for part in parts) + ".",
-        steps=tuple(part.step for part in parts),
+        sentence=f"{text}: " + "; ".join(each.says for each in steps) + ".",
+        steps=steps,
         sources=tuple(dict.fromkeys((*age.sources, *sources, *sites.sources))),
-        parameters=study.parameters.named(*PARAMETERS),
+        parameters=study.parameters.named(*PARAMETERS, *_RECORDED_PARAMETERS),
     )
+
+
+def _recorded(subject: Subject, study: Study, index: Index) -> tuple[list[RecordedScore], Range | None]:
+    """The IPI that somebody wrote down last in the window, and its points; another score of the family is not one."""
+    written = [one for one in subject.recorded_scores if one.score == "ipi"]
+    if study.parameters.ipi_recorded == "ignored":
+        return [], None
+    last, sure = last_values(written, reference_day(index, study), study.parameters.ipi_recorded_window_days)
+    if not sure:
+        return [], None
+    return last, Range(lowest=min(one.points for one in last), highest=max(one.points for one in last))
+
+
+def _that_counts(computed: Range, recorded: Range | None, study: Study) -> Range:
+    """The points that count; `fills`: a record counts only where the components leave the score open."""
+    if recorded is None or (study.parameters.ipi_recorded == "fills" and computed.settled is not None):
+        return computed
+    return recorded
 
 
 def components(

@@ -82,6 +82,8 @@ def _site_points(sites: Finding[Sites], study: Study) -> Range:
     if sites.value is None:
         return UNKNOWN
     wanted = set(study.parameters.nccn_ipi_sites)
+    if sites.value.told and not sites.value.organs:
+        return UNKNOWN
     surely = bool(wanted & set(sites.value.organs))
     return Range(lowest=int(surely), highest=int(surely or bool(wanted & set(sites.value.perhaps))))
 

@@ -26,6 +26,7 @@ SECTIONS = {
     "test_age_and_ipi": "Age and the International Prognostic Index",
     "test_relatives_of_the_ipi": "Relatives of the IPI",
     "test_bulk_and_sites": "Bulk and extranodal sites",
+    "test_recorded_baseline": "Scores and counts as recorded",
     "test_best_response": "Best response",
     "test_time_to_event": "Time to an event",
     "test_crs_and_icans": "CRS and ICANS",

@@ -1,0 +1,62 @@
+"""What somebody should look at although nobody leaves an endpoint for it."""
+
+from __future__ import annotations
+
+import pytest
+from mapping.hospital import ATC, MEDDRA, Json, concept
+from spec.edge_cases.chart import assessed, chart, given, member, resource
+
+from fhir_adapter.publish.work_list import for_review
+
+GLOFITAMAB = concept((ATC, "L01FX28", "glofitamab"))
+BSAB = given(GLOFITAMAB, "2024-01-22")
+
+
+def reasons(*resources: Json) -> list[tuple[str, int]]:
+    """Every reason and how many records it is about."""
+    return [(reason, len(sources)) for reason, sources in for_review(member(chart(BSAB, *resources)))]
+
+
+def test_sound_records_want_no_look() -> None:
+    assert reasons(assessed("CR", "2024-05-01")) == []
+
+
+@pytest.mark.parametrize("status", ["stopped", "on-hold"])
+def test_a_dose_that_was_perhaps_not_given_is_listed(status: str) -> None:
+    assert reasons(given(GLOFITAMAB, "2024-02-05", status=status)) == [("dose_perhaps_not_given", 1)]
+
+
+def test_a_code_and_words_that_name_two_drugs_are_listed() -> None:
+    mixed = given(concept((ATC, "L01FX28"), text="epcoritamab"), "2024-02-05")
+    assert reasons(mixed) == [("code_and_text_disagree", 1)]
+
+
+def test_an_ipi_that_its_components_cannot_have_is_listed() -> None:
+    ecog, stage, ipi = (
+        resource("Observation", name, status="final", code={"text": name}, effectiveDateTime="2024-02-20", **answer)
+        for name, answer in (
+            ("ECOG", {"valueInteger": 2}),
+            ("Ann Arbor stage", {"valueString": "IV"}),
+            ("IPI", {"valueInteger": 1}),
+        )
+    )
+    assert reasons(ecog, stage, ipi) == [("ipi_recorded_differs", 1)]
+
+
+def test_a_toxicity_that_was_recorded_otherwise_than_measured_is_listed() -> None:
+    low = resource(
+        "Observation",
+        "hb",
+        status="final",
+        code={"text": "hemoglobin"},
+        effectiveDateTime="2024-04-10",
+        valueQuantity={"value": 75, "unit": "g/L"},
+    )
+    event = resource(
+        "AdverseEvent",
+        "anemia",
+        actuality="actual",
+        event=concept((MEDDRA, "10002272"), text="Anemia grade 2"),
+        date="2024-04-10",
+    )
+    assert reasons(low, event) == [("toxicity_recorded_differs", 2)]

@@ -83,6 +83,7 @@ def _event_time(
         raise _Left("no_infusion_date", *judgement.index.sources)
     start = _start(endpoint, known, settings)
     if start is None:
+        _check_no_response(endpoint, judgement, known)
         return None
     end = _end(endpoint, known, settings, start)
     relies_on = end.facts | {"start"} | ({"response"} if endpoint in _BY_ASSESSMENT else set())
@@ -93,6 +94,14 @@ def _event_time(
         if wrong.fact in relies_on:
             raise _Left(wrong.reason, *wrong.sources)
     return _measured(endpoint, judgement.subject.subject_id, start, end, settings)
+
+
+def _check_no_response(endpoint: Endpoint, judgement: Judgement, known: History) -> None:
+    """A duration of response without a first day: nobody responded, or only reviewers know that somebody did."""
+    answer = judgement.response.value
+    responses = known.responses.complete if endpoint == "DOCR" else known.responses.responded
+    if answer and answer.best in responses:
+        raise _Left("response_without_a_day", *judgement.response.sources)
 
 
 def _asks_for_new_therapy(endpoint: Endpoint, settings: Parameters) -> bool:

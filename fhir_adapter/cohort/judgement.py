@@ -36,7 +36,10 @@ class Exit(Frozen):
 
 
 class Judgement(Frozen):
-    """Everything the rules found about an included person (as known at the data cut)."""
+    """Everything the rules found about an included person (as known at the data cut).
+
+    `eligibility` says why the person belongs to the cohort.
+    """
 
     subject: Subject
     cut: date | None
@@ -54,6 +57,7 @@ class Judgement(Frozen):
     response: Finding[Response]
     toxicities: tuple[Finding[Toxicity], ...]
     assessable: AnyFinding
+    eligibility: AnyFinding
 
     def findings(self) -> Iterator[AnyFinding]:
         """Every finding that the study asks for, in the order a reader would ask for them."""
@@ -77,8 +81,9 @@ class Judgement(Frozen):
 
 
 class Excluded(Frozen):
-    """A person who is not in the cohort: the step and reason, and the findings up to there."""
+    """A person who is not in the cohort: the step and reason, told as a finding too, and the findings up to there."""
 
     subject: Subject
     exit: Exit
     findings: tuple[AnyFinding, ...] = ()
+    eligibility: AnyFinding

@@ -71,6 +71,9 @@ def with_last_parameters(settings: Settings, say: Progress) -> Settings:
     events = last.get("adverse_events")
     if events and settings.adverse_events is None:
         settings = settings.model_copy(update={"adverse_events": Path(events)})
+    decided = last.get("adjudication", {}).get("file")
+    if decided and settings.adjudication is None:
+        settings = settings.model_copy(update={"adjudication": Path(decided)})
     maps = last.get("conceptmaps", {}).get("folder")
     if maps and settings.conceptmaps is None:
         settings = settings.model_copy(update={"conceptmaps": Path(maps)})

@@ -7,15 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from fhir_adapter.analysis.adjudication import Decided, decisions, reviews
+from fhir_adapter.analysis.agreement import agreement
 from fhir_adapter.analysis.endpoint_findings import endpoint_findings
 from fhir_adapter.analysis.endpoints import event_times
-from fhir_adapter.cohort.estimate import EventTime, NotInEndpoint
+from fhir_adapter.cohort.estimate import Estimate, EventTime, NotInEndpoint
 from fhir_adapter.cohort.events import AdverseEvent
 from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.flow import FlowRow, flow
 from fhir_adapter.cohort.judgement import Excluded, Judgement
+from fhir_adapter.cohort.review import Rulings
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject, in_order
+from fhir_adapter.errors import UsageError
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.r4 import Patient, decode
 from fhir_adapter.fhir.record import Record, Unreadable
@@ -25,7 +29,8 @@ from fhir_adapter.mapping.reading import SetAside, Unmapped, set_aside
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.aliases import recall_urns, under_other_names
 from fhir_adapter.pipeline.homes import Homes
-from fhir_adapter.publish.cohort_tables import cohort_tables, count_by, eligibility
+from fhir_adapter.publish.adjudication_table import adjudication_table
+from fhir_adapter.publish.cohort_tables import cohort_tables, count_by
 from fhir_adapter.rules.judge import judge
 from fhir_adapter.store import View
 
@@ -42,6 +47,7 @@ class Cohort:
     contradictions: tuple[NotInEndpoint, ...]
     set_aside: tuple[SetAside, ...]
     unmapped: tuple[Unmapped, ...]
+    rulings: Rulings
 
     @cached_property
     def _everyone(self) -> dict[str, Judgement | Excluded]:
@@ -75,7 +81,18 @@ class Cohort:
         one = self._everyone[subject_id]
         told = tuple(one.findings()) if isinstance(one, Judgement) else one.findings
         times, left = self._endpoints.get(subject_id, ([], []))
-        return (eligibility(one), *told, *endpoint_findings(times, left, self.study))
+        return (one.eligibility, *told, *endpoint_findings(times, left, self.study))
+
+    @cached_property
+    def decided(self) -> tuple[Decided, ...]:
+        """What became of every line of the adjudication file."""
+        subject_of = {id: key for key, one in self._everyone.items() for id in one.subject.patient_ids}
+        return decisions(self.rulings, subject_of, dict(self.findings()))
+
+    @cached_property
+    def agreement(self) -> tuple[Estimate, ...]:
+        """How often the rules and the reviewers agree."""
+        return agreement(reviews(self.decided), self.study)
 
     def files(self) -> dict[str, bytes]:
         """The files of `cohort/` by name."""
@@ -84,9 +101,10 @@ class Cohort:
             ((one.table, one.system, one.code, one.text) for one in self.unmapped),
             (one.source for one in self.unmapped),
         )
-        return cohort_tables(
+        tables = cohort_tables(
             self.judgements, self.flow, self.contradictions, rejects, unmapped, self.findings(), self.study
         )
+        return {**tables, "adjudication.csv": adjudication_table(self.decided)}
 
 
 def build(view: View, folder: StudyFolder) -> Cohort:
@@ -131,7 +149,9 @@ def build_from(
         aside += person.set_aside
         unmapped += person.unmapped
         if person.subject:
-            judged.append(judge(_with(folder.side_car.about(ids), person.subject), folder.study))
+            seen = _with(folder.side_car.about(ids), person.subject)
+            judged.append(judge(seen, folder.study, folder.rulings.about(ids)))
+    _check_rulings(folder.rulings, judged)
     included = tuple(one for one in judged if isinstance(one, Judgement))
     excluded = tuple(one for one in judged if isinstance(one, Excluded))
     timed = [event_times(one, folder.study) for one in included]
@@ -144,7 +164,18 @@ def build_from(
         contradictions=tuple(one for _, left in timed for one in left),
         set_aside=tuple(sorted(aside)),
         unmapped=tuple(sorted(unmapped)),
+        rulings=folder.rulings,
     )
+
+
+def _check_rulings(rulings: Rulings, judged: Sequence[Judgement | Excluded]) -> None:
+    """A decision about somebody who is not among the data is a slip that would otherwise never be noticed."""
+    people = frozenset(id for one in judged for id in one.subject.patient_ids)
+    if lines := [str(one.line) for one in rulings.strangers(people)]:
+        raise UsageError(
+            f"the adjudication file is about people who are not among the data: line {', '.join(lines)}",
+            "write the logical id of the Patient as in subjects.csv, or take these lines away",
+        )
 
 
 def _with(events: Sequence[AdverseEvent], person: Subject) -> Subject:

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fhir_adapter.cohort.finding import AnyFinding, Step
+from fhir_adapter.cohort.fingerprint import fingerprint
 
 
 def explain(subject_id: str, findings: Iterable[AnyFinding]) -> str:
     """Each finding with its sentence, its steps, the parameters it depends on and the records it rests on."""
     lines = [f"Subject {subject_id}", ""]
     for finding in findings:
-        lines += [*_paragraph(finding), ""]
+        lines += [*paragraph(finding), ""]
     return "\n".join(lines)
 
 
-def _paragraph(finding: AnyFinding) -> Iterator[str]:
+def paragraph(finding: AnyFinding) -> Iterator[str]:
+    """One finding, line by line."""
     yield f"{finding.rule}: {finding.verdict}"
     yield f"  {finding.sentence}"
     for step in finding.steps:
@@ -25,6 +27,7 @@ def _paragraph(finding: AnyFinding) -> Iterator[str]:
         yield "    parameters: " + ", ".join(f"{name}={_value(value)}" for name, value in finding.parameters.items())
     if finding.sources:
         yield "    rests on: " + ", ".join(finding.sources)
+    yield f"    evidence: {fingerprint(finding)}"
 
 
 def _told(step: Step) -> str:

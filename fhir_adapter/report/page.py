@@ -16,6 +16,7 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.report import subgroup_tables, tables
 from fhir_adapter.report.definitions import definitions, in_force, scales
 from fhir_adapter.report.figures import inline, survival_png, survival_svg
+from fhir_adapter.report.human_review import HumanReview
 from fhir_adapter.report.inputs import Curve, LedgerRow, RunFacts
 
 ENDPOINTS = ("PFS", "OS")
@@ -30,16 +31,17 @@ def render(
     notes: Iterable[str],
     ledger: Iterable[LedgerRow],
     facts: RunFacts,
+    human: HumanReview | None = None,
 ) -> dict[str, bytes]:
     """File name → content: `index.html`, `km-pfs.svg`, `km-os.svg`, `km.png`. Equal input gives equal bytes.
 
     `curves` are the Kaplan-Meier curves by endpoint (`PFS`, `OS`); one that is missing or None has nobody in it.
-    `notes` are sentences for the reader, beside those that follow from the estimates.
+    `notes` are sentences for the reader, beside those that follow from the estimates. `human` is what people decided.
     """
     month = float(study.parameters.month_days)
     shown = {endpoint: curves.get(endpoint) for endpoint in ENDPOINTS}
     figures = {endpoint: survival_svg(endpoint, curve, month) for endpoint, curve in shown.items()}
-    page = _page(study, tuple(estimates), figures, tuple(flow), tuple(notes), tuple(ledger), facts)
+    page = _page(study, tuple(estimates), figures, tuple(flow), tuple(notes), tuple(ledger), facts, human)
     return {
         "index.html": page.encode("utf-8"),
         **{f"km-{endpoint.lower()}.svg": svg for endpoint, svg in figures.items()},
@@ -55,6 +57,7 @@ def _page(
     notes: Sequence[str],
     ledger: Sequence[LedgerRow],
     facts: RunFacts,
+    human: HumanReview | None,
 ) -> str:
     digits = study.parameters.digits
 
@@ -86,6 +89,7 @@ def _page(
         comparisons=subgroup_tables.comparisons(estimates, study),
         toxicity=tables.toxicity(of("crs", "icans", "toxicity"), digits),
         scales=scales(study),
+        human=human,
         definitions=definitions(study),
         parameters=in_force(study.parameters),
         notes=[*notes, *_notes(whole, facts, digits)],

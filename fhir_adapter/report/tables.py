@@ -34,6 +34,8 @@ REASONS = {
     "no_bsab_before_apheresis": "no dose before the apheresis",
     "stopped_for_intolerance": "stopped for intolerance, without progression",
     "not_yet_assessable": "infused too shortly before the data cut",
+    "not_the_disease_on_review": "not the disease, as decided on review",
+    "excluded_on_review": "excluded on review",
 }
 _FAULT = "These numbers do not add up. This is a fault: please report it."
 _PRODUCTS = ("baseline.bsab.", "baseline.bsab_agent.", "baseline.car_t.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from fhir_adapter.cohort.events import Diagnosis
 from fhir_adapter.cohort.finding import AnyFinding, Exposures, Failure, Finding, Index, Step, rests_on, step
 from fhir_adapter.cohort.judgement import Exit
@@ -42,12 +45,19 @@ def diagnosis(subject: Subject, study: Study) -> AnyFinding:
     )
 
 
-def leaves_before_index(subject: Subject, study: Study, found: AnyFinding) -> Exit | None:
-    """The exit before an index infusion is known: diagnosis, no BsAb, no infusion."""
-    if found.verdict != "met":
-        return Exit(step="diagnosis", reason=str(found.value), sentence=found.sentence)
+def leaves_at_diagnosis(found: AnyFinding) -> Exit | None:
+    if found.verdict == "met":
+        return None
+    return Exit(step="diagnosis", reason=str(found.value), sentence=found.sentence)
+
+
+def leaves_without_drug(subject: Subject, study: Study) -> Exit | None:
     if not (bsab_doses(subject, study) or undated_bsab_doses(subject, study)):
         return Exit(step="bsab", reason="no_bsab", sentence="No bispecific antibody was given.")
+    return None
+
+
+def leaves_without_cells(subject: Subject, study: Study) -> Exit | None:
     if not index_infusion(subject, study):
         collected = any(one.succeeded for one in subject.collections)
         reason = "collected_not_infused" if collected else "no_infusion"
@@ -109,6 +119,26 @@ def assessable(study: Study, index: Index) -> AnyFinding:
             ),
         ),
         parameters=parameters,
+    )
+
+
+def eligibility(deciding: Sequence[AnyFinding], left: Exit | None) -> AnyFinding:
+    """Why the person is in the cohort, or at which step they left. `deciding` are the findings that it rests on."""
+    told = Finding[Any](
+        rule="eligibility",
+        verdict="met",
+        sentence="In the cohort: " + " ".join(finding.sentence for finding in deciding),
+        sources=tuple(dict.fromkeys(source for finding in deciding for source in finding.sources)),
+        parameters={name: value for finding in deciding for name, value in finding.parameters.items()},
+    )
+    if left is None:
+        return told
+    return told.model_copy(
+        update={
+            "verdict": "undetermined" if left.reason == "undetermined" else "not met",
+            "value": {"step": left.step, "reason": left.reason},
+            "sentence": f"Not in the cohort: {left.sentence}",
+        }
     )
 
 

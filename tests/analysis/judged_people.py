@@ -149,7 +149,19 @@ def person(
         allogeneic_hct=partial(allogeneic) if allogeneic else None,
     )
     values: dict[str, Any] = dict.fromkeys(
-        ("diagnosis", "exposure", "failure", "washout", "lines", "age", "sites", "bulk", "ipi", "assessable")
+        (
+            "eligibility",
+            "diagnosis",
+            "exposure",
+            "failure",
+            "washout",
+            "lines",
+            "age",
+            "sites",
+            "bulk",
+            "ipi",
+            "assessable",
+        )
     )
     values |= {"index": index, "response": response(subject.assessments), **findings}
     toxicities = tuple(finding(one) for one in values.pop("toxicities", ()))

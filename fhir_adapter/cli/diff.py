@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fhir_adapter.pipeline.diff import Change, Difference, EstimateChange, Moved, Person, VerdictChange
 
 _DIGITS = 1
-_HASH = 64  # letters of a SHA-256: that it differs is told, not the two values
+_HASH = 64  # letters of a SHA-256: that something differs is told, not how it hashes
 
 Run = Annotated[
     str | None,
@@ -59,9 +59,9 @@ def diff(
 
 
 def _told(found: Difference) -> Iterator[str]:
-    yield f"before  {found.before}, {found.people_before} in the cohort"
-    yield f"after   {found.after}, {found.people_after} in the cohort"
-    yield from (f"changed {_change(one)}" for one in found.runs)
+    yield f"before  {found.before} of {found.before_at}, {found.people_before} in the cohort"
+    yield f"after   {found.after} of {found.after_at}, {found.people_after} in the cohort"
+    yield from (f"differ  {_change(one)}" for one in found.runs)
     yield f"people: {len(found.entered)} entered, {len(found.left)} left"
     for sign, people in (("+", found.entered), ("-", found.left)):
         for person in people:
@@ -77,13 +77,15 @@ def _told(found: Difference) -> Iterator[str]:
 
 
 def _change(one: Change) -> str:
-    if all(isinstance(value, str) and len(value) == _HASH for value in (one.before, one.after)):
-        return one.what
+    if _HASH in (len(str(one.before)), len(str(one.after))):
+        return one.what + (" (new)" if one.before is None else " (gone)" if one.after is None else "")
     return f"{one.what}: {_word(one.before)} -> {_word(one.after)}"
 
 
 def _word(value: object) -> str:
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value in (None, "", []) else str(value)
 
 
 def _person(sign: str, person: Person) -> Iterator[str]:
@@ -98,8 +100,14 @@ def _verdict(one: VerdictChange) -> Iterator[str]:
     for side, sentence in (("before:", one.sentence_before), ("after: ", one.sentence_after)):
         if sentence:
             yield f"      {side} {sentence}"
-    causes = [*map(_record, one.records), *(f"parameter {_change(each)}" for each in one.parameters)]
-    yield "      by: " + ("; ".join(causes) or "none of its own records or parameters, see above")
+    yield "      by: " + ("; ".join(_causes(one)) or "none of its own records or parameters, see above")
+
+
+def _causes(one: VerdictChange) -> Iterator[str]:
+    yield from map(_record, one.records)
+    yield from (f"parameter {_change(each)}" for each in one.parameters)
+    if one.reviewed:
+        yield "a decision of reviewers"
 
 
 def _record(moved: Moved) -> str:
@@ -126,4 +134,5 @@ def _said(estimate: dict[str, object] | None) -> str:
     if estimate is None:
         return "not asked"
     fields = {name: value for name, value in estimate.items() if name in Estimate.model_fields}
-    return f"{sentence(Estimate.model_validate(fields), _DIGITS)}, n {estimate['n']}"
+    one = Estimate.model_validate(fields)
+    return sentence(one, _DIGITS) + ("" if "n" in one.suppressed else f", n {one.n}")

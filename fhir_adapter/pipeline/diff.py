@@ -42,7 +42,8 @@ class Moved(Struct, frozen=True):
 class VerdictChange(Struct, frozen=True):
     """Another answer of one rule about one person; a verdict is empty where the rule has given none.
 
-    `records` and `parameters` are those that this verdict rests on and that differ.
+    `records` and `parameters` are those that this verdict rests on and that differ; `reviewed` says whether what
+    reviewers decided about it differs.
     """
 
     subject_id: str
@@ -55,6 +56,7 @@ class VerdictChange(Struct, frozen=True):
     value_after: object
     records: tuple[Moved, ...]
     parameters: tuple[Change, ...]
+    reviewed: bool
 
 
 class EstimateChange(Struct, frozen=True):
@@ -68,10 +70,15 @@ class EstimateChange(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """Everything that moved from one result to the other. `estimates` is None when one of them has none."""
+    """Everything that moved from one result to the other, each with its name and the instant at which its run began.
+
+    `estimates` is None when one of them has none.
+    """
 
     before: str
+    before_at: str
     after: str
+    after_at: str
     runs: tuple[Change, ...]
     people_before: int
     people_after: int
@@ -85,8 +92,10 @@ def compare(before: Result, after: Result) -> Difference:
     """From `before` to `after`. People are in order of their id, rules and estimates in the order of the results."""
     return Difference(
         before=before.name,
+        before_at=before.about["started_at"],
         after=after.name,
-        runs=tuple(_runs(before.about, after.about)),
+        after_at=after.about["started_at"],
+        runs=(*_runs(before.about, after.about), *_files(before.inputs, after.inputs)),
         people_before=len(before.people),
         people_after=len(after.people),
         entered=tuple(_crossed(before, after, sorted(set(after.people) - set(before.people)))),
@@ -109,15 +118,21 @@ def _runs(before: Told, after: Told) -> Iterator[Change]:
 
 def _inputs(about: Told) -> dict[str, object]:
     """Everything that results depend on, by a name for people."""
-    study, asked = about["study"], about.get("asked", {})
+    study = about["study"]
     return {
         "records": about["content_sha256"],
         "source": about["source"],
         "study": f"{study['id']} {study['version']}",
         **{f"parameter {name}": value for name, value in about["parameters"].items()},
         "software": about["software"],
-        **{f"site's {name}": value for name, value in asked.items() if name not in ("study", "set")},
     }
+
+
+def _files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """The files of the site whose content differs; None where there was no such file."""
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield Change(f"site's file {name}", before.get(name), after.get(name))
 
 
 def _crossed(before: Result, after: Result, people: Iterable[str]) -> Iterator[Person]:
@@ -174,6 +189,7 @@ def _verdict(subject_id: str, rule: str, old: Told, new: Told) -> VerdictChange:
         value_after=new["value"],
         records=tuple(_records(_versions(old), _versions(new))),
         parameters=tuple(_parameters(old["parameters"], new["parameters"])),
+        reviewed=old.get("review") != new.get("review"),
     )
 
 

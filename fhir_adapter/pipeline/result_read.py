@@ -34,10 +34,12 @@ Told = dict[str, Any]  # one JSON object of the output folder
 class Result:
     """What one run has left. `people` are the Patient ids of everybody in the cohort, by subject id; `findings` those
     of everybody who was judged, by subject id and rule; `estimates` by id and population, None when none were made.
+    `inputs` are the SHA-256 of the files that the site keeps beside its records, by name.
     """
 
     name: str
     about: Told
+    inputs: Mapping[str, str]
     people: Mapping[str, tuple[str, ...]]
     findings: Mapping[str, Mapping[str, Told]]
     estimates: Mapping[tuple[str, str], Told] | None
@@ -77,7 +79,8 @@ def _read_folder(folder: Path) -> Result:
             return None
 
     try:
-        return _result(str(folder), json.loads(read("run.json") or b"null"), read)
+        about = json.loads(read("run.json") or b"null") or {}
+        return _result(str(folder), about, _inputs(about.get("asked", {})), read)
     except (ValueError, KeyError, TypeError) as problem:
         hint = "make them again with `fhir-adapter run`"
         raise UsageError(f"the results in {folder} cannot be read", hint) from problem
@@ -102,10 +105,18 @@ def _judge_again(run: str, settings: Settings) -> Result:
     analysed = analysis_files(cohort.times, estimate(cohort.judgements, cohort.times, flow, study), study)
     files = {f"cohort/{name}": content for name, content in cohort.files().items()}
     files |= {f"analysis/{name}": content for name, content in analysed.items()}
-    return _result(f"run {moment.run.run} of {settings.out}", about, files.get)
+    return _result(f"run {moment.run.run} of {settings.out}", about, folder.inputs, files.get)
 
 
-def _result(name: str, about: Told, read: Callable[[str], bytes | None]) -> Result:
+def _inputs(asked: Told) -> dict[str, str]:
+    """The hashes of the site's own files as run.json tells them, under the names of `StudyFolder.inputs`."""
+    beside = {"adverse-events": asked.get("sha256"), "adjudication": asked.get("adjudication", {}).get("sha256")}
+    maps = asked.get("conceptmaps", {}).get("files", {})
+    named = {f"conceptmap-{name.removesuffix('.json')}": one["sha256"] for name, one in maps.items()}
+    return {name: sha256 for name, sha256 in {**beside, **named}.items() if sha256}
+
+
+def _result(name: str, about: Told, inputs: Mapping[str, str], read: Callable[[str], bytes | None]) -> Result:
     subjects, findings, estimates = (read(one) for one in (_SUBJECTS, _FINDINGS, _ESTIMATES))
     if subjects is None or findings is None or not about:
         raise UsageError(f"there are no results in {name}", "name an output folder that a run has written")
@@ -113,6 +124,7 @@ def _result(name: str, about: Told, read: Callable[[str], bytes | None]) -> Resu
     return Result(
         name=name,
         about=about,
+        inputs=inputs,
         people={row["subject_id"]: tuple(row["patient_ids"].split(";")) for row in rows},
         findings=_by_rule(json.loads(line) for line in findings.splitlines()),
         estimates=None if estimates is None else {_key(one): one for one in json.loads(estimates)},

@@ -67,6 +67,7 @@ def test_estimates_that_moved_are_told_with_both_values(out: Path) -> None:
 
 def test_people_read_sentences(out: Path) -> None:
     lines = succeed("diff", "--out", out).out.splitlines()
+    assert "differ  records" in lines
     assert "people: 1 entered, 0 left" in lines
     assert "  SYN-04 failure: refractory -> relapsed" in lines
     assert f"      by: {ASSESSMENT} version 1 -> 2" in lines

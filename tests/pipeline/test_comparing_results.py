@@ -26,10 +26,12 @@ def result(
     people: dict[str, tuple[str, ...]],
     findings: dict[str, list[Finding]],
     estimates: list[dict[str, Any]] | None = None,
+    inputs: dict[str, str] | None = None,
     **about: Any,
 ) -> Result:
     run = {
         "software": "fhir-adapter/0",
+        "started_at": "2026-01-01T02:00:00Z",
         "source": "folder:in",
         "study": {"id": "s", "version": "1", "fingerprint": "a"},
         "parameters": {},
@@ -38,7 +40,7 @@ def result(
     }
     told = {one: {each["rule"]: each for each in found} for one, found in findings.items()}
     by_key = None if estimates is None else {(one["id"], one["population"]): one for one in estimates}
-    return Result("here", run, people, told, by_key)
+    return Result("here", run, inputs or {}, people, told, by_key)
 
 
 def one_verdict(old: Finding, new: Finding) -> Difference:
@@ -141,6 +143,16 @@ def test_a_parameter_that_only_one_of_them_knows_is_not_a_difference() -> None:
     assert (change.what, change.before, change.after) == ("parameter gap_days", 60, 90)
 
 
-def test_a_file_of_the_site_that_changed_is_named() -> None:
-    before, after = ({"asked": {"study": "s", "set": {}, "sha256": one}} for one in ("1", "2"))
-    assert [one.what for one in compare(result({}, {}, **before), result({}, {}, **after)).runs] == ["site's sha256"]
+def test_a_file_of_the_site_that_is_new_or_changed_is_named() -> None:
+    before, after = result({}, {}, inputs={"adverse-events": "1"}), result({}, {}, inputs={"adverse-events": "2"})
+    assert [(one.what, one.after) for one in compare(before, after).runs] == [("site's file adverse-events", "2")]
+    assert [(one.before, one.after) for one in compare(result({}, {}), after).runs] == [(None, "2")]
+
+
+def test_a_decision_of_reviewers_is_a_cause() -> None:
+    old = finding("failure", "refractory", "Observation/a/_history/1")
+    new = {**finding("failure", "relapsed", "Observation/a/_history/1"), "review": {"verdict": "relapsed"}}
+    (change,) = one_verdict(old, new).verdicts
+    assert (change.reviewed, change.records, change.parameters) == (True, (), ())
+    (other,) = one_verdict(old, finding("failure", "relapsed")).verdicts
+    assert not other.reviewed

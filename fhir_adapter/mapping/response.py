@@ -64,7 +64,10 @@ def map_uptake(_: str, result: Result, resource: Observation, place: Place) -> I
 
 
 def map_trend(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
-    """How the disease is said to go. A remission is a category; everything else is a trend."""
+    """How the disease is said to go: a trend, unless the answer is a remission or names a category itself."""
+    if _is_category_only(concept_of(result), place):
+        yield from map_response(_, result, resource, place)
+        return
     found, unmapped = place.reader.translate("disease-trend", concept_of(result), place.source)
     yield from unmapped
     if found.code is None or (found.by == "text" and place.reader.denied(concept_of(result))):
@@ -73,6 +76,14 @@ def map_trend(_: str, result: Result, resource: Observation, place: Place) -> It
         yield _assessment(_REMISSIONS[found.code], "category", found.flags, resource, place)
     else:
         yield _assessment(_TRENDS[found.code], "trend", found.flags, resource, place)
+
+
+def _is_category_only(answer: CodeableConcept | None, place: Place) -> bool:
+    """Whether an answer names a category of response and no trend."""
+    terms = place.reader.terms
+    return (
+        terms["disease-trend"].translate(answer).code is None and terms["response"].translate(answer).code is not None
+    )
 
 
 def map_clinical_progression(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:

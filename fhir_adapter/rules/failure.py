@@ -107,6 +107,8 @@ def _over_lines(lines: tuple[BsabLine, ...], subject: Subject, study: Study, ind
             return min(found, key=lambda one: ("relapsed", "undetermined", "refractory").index(one.verdict))
         case "worst":
             return min(found, key=lambda one: ("refractory", "undetermined", "relapsed").index(one.verdict))
+        case "first":
+            return found[0]
         case _:
             return found[-1]
 

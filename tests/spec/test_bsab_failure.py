@@ -95,6 +95,7 @@ def test_the_last_line_with_an_antibody_before_the_collection_is_judged() -> Non
         2023-09-01 | PD
     """
     assert status(table) == "refractory"
+    assert status(table, bsab_line_for_status="first") == "relapsed"
     assert status(table, bsab_line_for_status="best") == "relapsed"
     assert status(table, bsab_line_for_status="worst") == "refractory"
 

@@ -164,6 +164,15 @@ def test_a_response_is_read_under_the_names_that_forms_give_it(name: str) -> Non
     assert one.response.verdict == "CR"
 
 
+@pytest.mark.parametrize(
+    ("text", "best"), [("Complete response", "CR"), ("PD", "PD"), ("worsened", "PD"), ("stable", "NE")]
+)
+def test_a_category_given_as_the_disease_status_is_a_category(text: str, best: str) -> None:
+    """A disease status is a trend; an answer in the words of a response is that response."""
+    status = asked(concept((LOINC, "97509-4")), "2024-05-01", valueCodeableConcept={"text": text})
+    assert member(chart(BSAB, status)).response.verdict == best
+
+
 @pytest.mark.parametrize(("text", "best"), [("Progression", "PD"), ("no progression", "NE"), ("progression?", "NE")])
 def test_progression_without_more_words_is_progressive_disease(text: str, best: str) -> None:
     assert member(chart(BSAB, asked("Response assessment", "2024-05-01", valueString=text))).response.verdict == best

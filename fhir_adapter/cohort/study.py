@@ -158,6 +158,8 @@ class Parameters(Frozen):
     icaht_recovery_days: Days = 3
     worst_grade: Literal["absolute", "treatment_emergent"] = "absolute"
     require_rise: bool = True
+    d_dimer_limit: Literal["report", "age_adjusted"] = "report"
+    d_dimer_age_over: int = 50
     fibrinogen_fall: Literal["abnormal_baseline", "abnormal_value", "off"] = "abnormal_baseline"
     # reporting
     proportion_ci: Literal["clopper_pearson", "wilson"] = "clopper_pearson"

@@ -16,6 +16,9 @@ from fhir_adapter.rules.toxicity_words import limit_text, number, worst_step
 from fhir_adapter.rules.window import in_window
 
 ULN = "ULN"
+# An age-adjusted limit is the age x 10 ug/L of fibrinogen equivalents, or x 5 ug/L of D-dimer units; here in mg/L.
+_LIMIT_PER_YEAR = {"d-dimer": Decimal("0.01"), "d-dimer-ddu": Decimal("0.005")}
+_PARAMETERS = ("ae_window_days", "ae_end", "d_dimer_limit", "d_dimer_age_over")
 
 
 def elevation(
@@ -29,7 +32,11 @@ def elevation(
     counted = [(one, surely) for one in tests for surely, perhaps in (in_window(one, index, study),) if perhaps]
     if not counted:
         return None
-    answers = [(one, _above_limit(one) if surely else _unless_low(one)) for one, surely in counted]
+    answers = [
+        (one, said if surely or said is False else None)
+        for one, surely in counted
+        for said in (_above_limits(one, _limits(one, subject, study)),)
+    ]
     risen = True if any(said is True for _, said in answers) else None
     elevated = risen if risen or any(said is None for _, said in answers) else False
     worst = max(answers, key=lambda item: (item[1] is True, item[1] is None, _ratio(item[0]), item[0].value))[0]
@@ -58,20 +65,38 @@ def elevation(
         sentence=f"{term}: {verdict}; highest {number(worst)} {worst.unit} against its upper limit ({limit}).",
         steps=(worst_step(worst),),
         sources=rests_on(worst),
-        parameters=study.parameters.named("ae_window_days", "ae_end"),
+        parameters=study.parameters.named(*_PARAMETERS),
     )
 
 
-def _above_limit(lab: Lab) -> bool | None:
+def _limits(lab: Lab, subject: Subject, study: Study) -> tuple[Decimal, ...]:
+    """Every upper limit that the value may have; none when its report gives none.
+
+    An age-adjusted limit only raises that of the report, for people over the age that the study names.
+    """
     if lab.upper_limit is None:
-        return None
-    surely, perhaps = Interval.of(lab).above(lab.upper_limit)
+        return ()
+    each = _LIMIT_PER_YEAR.get(lab.observable)
+    if study.parameters.d_dimer_limit == "report" or each is None:
+        return (lab.upper_limit,)
+    if subject.birth is None:
+        return ()
+    years = subject.birth.years_until(when(lab))
+    return tuple(
+        max(lab.upper_limit, age * each) if age > study.parameters.d_dimer_age_over else lab.upper_limit
+        for age in years
+    )
+
+
+def _above_limits(lab: Lab, limits: Sequence[Decimal]) -> bool | None:
+    """Whether the value is above its limit; None when that is open, or limits disagree."""
+    said = {_above(lab, limit) for limit in limits}
+    return said.pop() if len(said) == 1 else None
+
+
+def _above(lab: Lab, limit: Decimal) -> bool | None:
+    surely, perhaps = Interval.of(lab).above(limit)
     return True if surely else None if perhaps else False
-
-
-def _unless_low(lab: Lab) -> bool | None:
-    """For a value that may lie outside the window: at most a doubt."""
-    return False if _above_limit(lab) is False else None
 
 
 def _ratio(lab: Lab) -> Decimal:

@@ -168,6 +168,19 @@ def test_edge_35_d_dimer_is_held_against_the_limit_of_its_own_report(
     assert (one.elevated, one.scale, one.grade) == (elevated, "ULN", None)
 
 
+@pytest.mark.parametrize(("value", "elevated"), [(0.51, False), (0.52, False), (0.53, True)])
+def test_edge_35_a_study_may_adjust_the_limit_to_the_age(value: float, elevated: bool) -> None:
+    """At 52 years it is 0.52 mg/L; the limit of the report is 0.5 mg/L."""
+    dimer = lab("d-dimer", value, "mg/L FEU", limits=(None, 0.5))
+    plain, adjusted = found("d-dimer", dimer), found("d-dimer", dimer, d_dimer_limit="age_adjusted")
+    assert plain
+    assert adjusted
+    assert (plain.elevated, adjusted.elevated) == (True, elevated)
+    young = found("d-dimer", dimer, d_dimer_limit="age_adjusted", d_dimer_age_over="52")
+    assert young
+    assert young.elevated
+
+
 def test_edge_35_a_limit_in_another_kind_of_unit_is_no_limit() -> None:
     """A DDU limit says nothing about an FEU value, and a second report's limit is not borrowed."""
     other = {"referenceRange": [{"high": {"value": 0.25, "unit": "mg/L{DDU}"}}]}

@@ -5,8 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from report.course import WHOLE, person
 
+from fhir_adapter.cohort.events import RecordedScore
 from fhir_adapter.report.timeline.facts import facts_of
 from fhir_adapter.report.timeline.figure import LABELS, WIDTH, Figure, Placed, figure_of
 from fhir_adapter.report.timeline.laboratory import HEIGHT, Panel, short
@@ -83,6 +86,20 @@ def test_a_death_known_to_a_month_covers_the_month() -> None:
     assert left < died.x < right
 
 
+def test_only_the_sure_part_of_a_length_is_filled() -> None:
+    [washout] = lane("Washout", WHOLE.replace("2023-04-10 | apheresis", "2023-04 | apheresis"))
+    assert washout.sure
+    assert washout.left < washout.sure[0] < washout.sure[1] < washout.right
+    [survival] = lane("OS")
+    assert survival.sure
+    assert survival.left == survival.sure[0] < survival.sure[1] < survival.right
+
+
+def test_a_length_of_which_nothing_is_sure_has_no_filled_part() -> None:
+    [vein] = lane("Vein to vein", WHOLE.replace("2023-04-10 | apheresis", "2023 | apheresis"))
+    assert vein.sure is None
+
+
 def test_a_day_that_is_known_covers_nothing_more() -> None:
     assert all(not mark.vague for mark in lane("Response"))
 
@@ -106,6 +123,25 @@ def test_an_endpoint_says_how_it_ended() -> None:
     assert [(one.text, one.end) for one in lane("PFS")] == [("126 days, progression", "event")]
     alive = WHOLE.replace("2024-02    | death", "").replace("2023-09-12 | PD", "2023-09-12 | PR")
     assert [one.end for one in lane("PFS", alive)] == ["censored"]
+
+
+def test_findings_of_one_day_and_kind_share_a_chip() -> None:
+    more = "\n2023-03-20 | lesion 90.5\n2023-03-20 | disease in lung\n2023-03-20 | disease in spleen"
+    found = {one.text: one.tells for one in lane("State of disease", WHOLE + more)}
+    assert list(found) == ["ECOG 1", "2 extranodal", "90.5 mm", "stage 4"]
+    assert found["90.5 mm"].count("Longest diameter") == 2
+
+
+def test_scores_that_somebody_wrote_down_are_shown_by_their_name() -> None:
+    one = person()
+    at = one.subject.stagings[0]
+    scores = tuple(
+        RecordedScore(on=at.on, source=at.source, score=name, points=points)
+        for name, points in (("ipi", 3), ("nccn_ipi", 5))
+    )
+    whole = one.subject.model_copy(update={"recorded_scores": scores})
+    drawn = figure_of(one, facts_of(whole, one.study))
+    assert "IPI 3, NCCN-IPI 5" in [mark.text for row in drawn.rows for mark in row.marks]
 
 
 def test_two_records_of_one_infusion_are_one_sign() -> None:
@@ -180,6 +216,20 @@ def test_a_name_that_is_too_long_is_cut_with_an_ellipsis() -> None:
     assert width(fitted(long, 12, 120), 12) <= 120
     assert fitted("Rituximab", 12, 120) == "Rituximab"
     assert fitted("Rituximab", 12, 3) == ""
+
+
+@pytest.mark.parametrize("bold", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("PD", "ICANS 0", "Aspartate aminotransferase", "Cyclophosphamide", "330 days, last contact", "10 to 38 days"),
+        *("MMMM", "illicit", "responded", "Rituximab + Doxorubicin + Vincristine", "data cut 2025-08-01", "stage 4"),
+    ],
+)
+def test_the_room_that_words_take_is_never_taken_for_less(text: str, bold: bool) -> None:
+    measured = TextPath((0, 0), text, size=12, prop=FontProperties(family="DejaVu Sans", weight=700 if bold else 400))
+    needed = measured.get_extents().width
+    assert needed <= width(text, 12, bold) <= 1.35 * needed + 4
 
 
 def test_full_width_signs_take_more_room() -> None:

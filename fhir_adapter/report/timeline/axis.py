@@ -91,7 +91,11 @@ class Axis:
         return min(max(self.stretch(day).x(day), self.left), self.right)
 
     def noon(self, day: date) -> float:
-        return (self.x(day) + self.x(day + _DAY)) / 2
+        return (self.x(day) + self.night(day)) / 2
+
+    def night(self, day: date) -> float:
+        """Where the day ends."""
+        return self.x(day + _DAY)
 
     def middle(self, on: PartialDate) -> float:
         left, right = self.span(on)
@@ -99,7 +103,7 @@ class Axis:
 
     def span(self, on: PartialDate) -> tuple[float, float]:
         """From the beginning of the earliest to the end of the latest day that it can be."""
-        return self.x(on.earliest), self.x(on.latest + _DAY)
+        return self.x(on.earliest), self.night(on.latest)
 
 
 def axis_of(person: Person, days: Iterable[PartialDate], left: float, right: float) -> Axis:

@@ -16,6 +16,7 @@ from fhir_adapter.fhir.dates import PartialDate
 _BESIDE = ("outranked", "overruled")
 _ROMAN = {1: "I", 2: "II", 3: "III", 4: "IV"}
 _EVIDENCE = {"statement": "as reported", "dispense": "as handed out", "request": "only ordered"}
+SCORES = {"ipi": "IPI", "r_ipi": "R-IPI", "aa_ipi": "aaIPI", "nccn_ipi": "NCCN-IPI"}
 _POWER = re.compile(r"10\*(\d+)")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -160,6 +161,18 @@ def _(event: events.DiseaseSite, study: Study) -> Iterator[str]:
     yield "Site of disease"
     yield study.display(event.site)
     yield "extranodal" if event.extranodal else ""
+
+
+@words.register
+def _(event: events.SiteCount, study: Study) -> Iterator[str]:
+    yield "Sites of disease"
+    yield f"Extranodal sites: {event.count}"
+
+
+@words.register
+def _(event: events.RecordedScore, study: Study) -> Iterator[str]:
+    yield "Prognostic score"
+    yield f"{SCORES[event.score]} {event.points}, as written down"
 
 
 @words.register

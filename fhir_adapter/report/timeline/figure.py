@@ -21,11 +21,16 @@ _RIGHT = WIDTH - 14
 _HEAD = 88
 _ROW, _SECTION, _PAD = 21, 24, 5
 SIZE = 12  # of the type
+_LONGEST_CHIP = 150
+_LEAST = 3  # pixels that can still be seen
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A mark: its middle, the box it fills, and, for a day not known exactly, all the days it can be."""
+    """A mark: its middle, the box it fills, and, for a day not known exactly, all the days it can be.
+
+    `sure` is the part of a bar that holds whatever these days are; None when there is no such part.
+    """
 
     shape: Shape
     x: float
@@ -40,6 +45,7 @@ class Placed:
     anchor: Literal["start", "middle", "end"] = "middle"
     end: Literal["", "event", "censored"] = ""
     vague: tuple[tuple[float, float], ...] = ()
+    sure: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +147,11 @@ def _placed(mark: Mark, axis: Axis) -> Placed:
 
 
 def _chip(mark: Mark, axis: Axis) -> Placed:
-    half = width(mark.text, SIZE) / 2 + 6
+    text = fitted(mark.text, SIZE, _LONGEST_CHIP, bold=True)
+    half = width(text, SIZE, bold=True) / 2 + 6
     x = min(max(axis.middle(mark.on), axis.left + half), axis.right - half)
     return Placed(
-        "chip", x, 0, x - half, x + half, mark.tells, mark.tone, mark.faint, mark.text, x, vague=_vague(axis, mark.on)
+        "chip", x, 0, x - half, x + half, mark.tells, mark.tone, mark.faint, text, x, vague=_vague(axis, mark.on)
     )
 
 
@@ -165,38 +172,50 @@ def _symbol(mark: Mark, axis: Axis) -> Placed:
 
 
 def _bar(mark: Mark, axis: Axis) -> Placed:
-    """From the beginning of the first to the end of the last day; what is not sure is drawn apart.
-
-    The text stands in the bar if it fits, else beside it.
-    """
+    """From the first to the last day; what is not sure is drawn apart."""
     until = mark.until or mark.on
-    left, right = axis.x(mark.on.earliest), axis.span(until)[1]
-    if mark.tone in ("length", "time"):  # from one day to another, and not both of them
-        left, right = axis.noon(mark.on.earliest), axis.noon(until.latest)
-    left, right = (left, right) if right - left >= 3 else ((left + right) / 2 - 1.5, (left + right) / 2 + 1.5)
+    is_length = mark.tone in ("length", "time")  # from one day to another, and not both of them
+    begin, end = (axis.noon, axis.noon) if is_length else (axis.x, axis.night)
+    left, right = _visible(begin(mark.on.earliest), end(until.latest))
+    sure = begin(mark.on.latest), end(until.earliest)
     text, text_x, anchor = _lettered(mark, left, right, axis)
     return Placed(
-        "bar" if mark.shape == "bar" else "dose",
+        mark.shape,
         *((left + right) / 2, 0, left, right, mark.tells, mark.tone, mark.faint),
         text=text,
         text_x=text_x,
         anchor=anchor,
         end=mark.end,
         vague=_vague(axis, mark.on, until),
+        sure=_visible(*sure) if sure[0] < sure[1] or mark.on == until else None,
     )
+
+
+def _visible(left: float, right: float) -> tuple[float, float]:
+    """Both ends, as far apart as can be seen."""
+    missing = max(0.0, _LEAST - (right - left)) / 2
+    return left - missing, right + missing
 
 
 def _lettered(
     mark: Mark, left: float, right: float, axis: Axis
 ) -> tuple[str, float, Literal["start", "middle", "end"]]:
+    """The text, and where it stands: in the bar if it fits, else beside it."""
     room, middle = width(mark.text, SIZE) + 14, (left + right) / 2
     if room <= right - left:
         return mark.text, middle, "middle"
     if mark.tone == "line":  # lines of therapy follow upon one another: there is no room beside
-        return fitted(mark.text, SIZE, right - left - 4) or mark.text.partition(" ")[0], middle, "middle"
+        return _line_text(mark.text, right - left - 6), middle, "middle"
     if right + room <= axis.right:
         return mark.text, right + 9, "start"
     return mark.text, left - 9, "end"
+
+
+def _line_text(text: str, room: float) -> str:
+    """The number of a line and as much of its drugs as is worth reading."""
+    number, _, drugs = text.partition("  ")
+    short = fitted(drugs, SIZE, room - width(f"{number}  ", SIZE))
+    return f"{number}  {short}" if len(short) > 3 else number
 
 
 def _taken(placed: Placed) -> tuple[float, float]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, TypeVar
 
 from fhir_adapter.cohort import events
 from fhir_adapter.cohort.finding import Lines
 from fhir_adapter.cohort.response_system import UNSPECIFIED
 from fhir_adapter.fhir.dates import PartialDate
-from fhir_adapter.report.timeline.facts import Fact, grade
+from fhir_adapter.report.timeline.facts import SCORES, Fact, grade
 from fhir_adapter.report.timeline.person import Person
 
 Shape = Literal["dose", "bar", "chip", "collection", "infusion", "tick"]
@@ -149,25 +150,33 @@ def _dose(on: PartialDate, fact: Fact, dose: events.Dose) -> Mark:
 
 
 def _state(facts: Sequence[Fact]) -> Iterator[Mark]:
-    """Stage, performance status, lesions and sites; those of one day and kind share a chip."""
+    """Stage, performance status, lesions, sites and scores; those of one day and kind share a chip."""
     groups: dict[tuple[PartialDate, type[events.Event]], list[Fact]] = {}
     for fact in facts:
-        if isinstance(fact.event, events.Staging | events.Performance | events.Lesion | events.DiseaseSite) and fact.on:
+        if fact.on and _briefly([fact.event]):
             groups.setdefault((fact.on, type(fact.event)), []).append(fact)
     for (on, _), found in groups.items():
         yield Mark(on, "chip", "; ".join(one.tells for one in found), _briefly([one.event for one in found]))
 
 
 def _briefly(found: Sequence[events.Event]) -> str:
-    first = found[0]
-    if isinstance(first, events.Staging):
-        return f"stage {first.stage}"
-    if isinstance(first, events.Performance):
-        return f"ECOG {first.ecog}"
-    if isinstance(first, events.Lesion):
-        return f"{max(one.longest_mm for one in found if isinstance(one, events.Lesion)):f} mm"
-    sites = sum(1 for one in found if isinstance(one, events.DiseaseSite) and one.extranodal)
-    return f"{sites} extranodal" if sites else "nodal"
+    """A few letters for records of one kind; empty for other kinds."""
+    match found[0]:
+        case events.Staging(stage=stage):
+            return f"stage {stage}"
+        case events.Performance(ecog=ecog):
+            return f"ECOG {ecog}"
+        case events.SiteCount(count=count):
+            return f"{count} extranodal"
+        case events.Lesion():
+            return f"{max(one.longest_mm for one in found if isinstance(one, events.Lesion)):f} mm"
+        case events.DiseaseSite():
+            sites = sum(1 for one in found if isinstance(one, events.DiseaseSite) and one.extranodal)
+            return f"{sites} extranodal" if sites else "no extranodal"
+        case events.RecordedScore():
+            scores = (one for one in found if isinstance(one, events.RecordedScore))
+            return ", ".join(f"{SCORES[one.score]} {one.points}" for one in scores)
+    return ""
 
 
 def _lines(person: Person) -> Iterator[Mark]:
@@ -194,7 +203,8 @@ def _lengths(person: Person) -> Iterator[Lane]:
     for time in person.times:
         days, reason = _days(time.days_min, time.days_max), time.reason.replace("_", " ")
         tells = f"{time.endpoint}: {'event' if time.event else 'censored'} after {days} ({reason})"
-        start, end = PartialDate.on(time.start), PartialDate.on(time.end)
+        start = PartialDate.on(time.start)
+        end = PartialDate(time.start + timedelta(days=time.days_min), time.start + timedelta(days=time.days_max))
         ended: Literal["event", "censored"] = "event" if time.event else "censored"
         yield Lane("Lengths", time.endpoint, (Mark(start, "bar", tells, f"{days}, {reason}", "time", end, end=ended),))
 

@@ -17,6 +17,12 @@ from fhir_adapter.mapping.terminology import ConceptMap, Terminology
 from fhir_adapter.mapping.units import Units
 
 Matters = Literal["likely", "perhaps", "no"]
+RuledOut = Literal["another-class", "another-measurement"]
+Why = (
+    RuledOut
+    | Literal["known-in-another-system", "answer-is-known", "question-is-known", "looks-alike"]
+    | Literal["unit-fits", "not-ruled-out", "nobody-undecided"]
+)
 
 # The question was understood, only its answer was not; or the other way round, the answer is one of the study's.
 _QUESTIONS = frozenset({"medication", "procedure", "condition", "observation", "adverse-event"})
@@ -37,7 +43,7 @@ class Appraised:
 
     gap: Gap
     matters: Matters
-    why: str
+    why: Why
     candidates: tuple[str, ...] = ()
 
 
@@ -57,15 +63,15 @@ class Relevance:
             for name, table in self.terms.maps.items()
         }
 
-    def ruled_out(self, gap: Gap, seen: Iterable[Observation] = ()) -> str:
-        """Why it can be nothing the study asks for; empty when it can."""
+    def ruled_out(self, gap: Gap, seen: Iterable[Observation] = ()) -> RuledOut | None:
+        """Why it can be nothing the study asks for; None when it can."""
         beginnings = self.beginnings.get(self.terms[gap.table].canonical(gap.system))
         if gap.code and beginnings and not gap.code.upper().startswith(beginnings):
             return "another-class"
         units = {spelling for one in _results(seen) for spelling in _units(one)}
         if gap.table == "observation" and units and units <= self.other_units:
             return "another-measurement"
-        return ""
+        return None
 
     def appraise(self, gap: Gap, undecided: frozenset[str], seen: Iterable[Observation] = ()) -> Appraised:
         """`undecided` are the people about whom it could change an answer, `seen` some Observations with this code."""
@@ -86,7 +92,7 @@ class Relevance:
         return self._told(gap, "perhaps", "not-ruled-out", frozenset(), undecided)
 
     def _told(
-        self, gap: Gap, matters: Matters, why: str, candidates: frozenset[str], undecided: frozenset[str]
+        self, gap: Gap, matters: Matters, why: Why, candidates: frozenset[str], undecided: frozenset[str]
     ) -> Appraised:
         """Without anybody concerned, nothing could have come out differently."""
         if gap.people.isdisjoint(undecided):

@@ -213,3 +213,12 @@ def test_nothing_fetched_is_told(tmp_path: Path) -> None:
     ended = command("unmapped", "--out", tmp_path / "empty")
     assert ended.code == 2
     assert not (tmp_path / "empty" / "unmapped").exists()
+
+
+def test_every_column_of_the_list_is_described() -> None:
+    from fhir_adapter.pipeline.unmapped import CODES_COLUMNS, LIST_COLUMNS
+
+    page = (ROOT / "docs/reference/outputs.md").read_text("utf-8").partition("## unmapped/")[2].partition("\n## ")[0]
+    told = [line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `")]
+    assert told == list(LIST_COLUMNS)
+    assert all(f"`{column}`" in page for column in CODES_COLUMNS)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from command_line import is_ours
@@ -19,6 +19,7 @@ from pages import README, ROOT, Page, page
 from whole_runs import bundles, command, estimates, files, people, server_with, succeed
 
 from fhir_adapter.fhir.r4 import CodeableConcept, Coding
+from fhir_adapter.mapping.relevance import Why
 from fhir_adapter.mapping.study import read_study
 from fhir_adapter.pipeline import loading
 from fhir_adapter.settings import read_settings
@@ -135,24 +136,57 @@ def test_the_steps_on_a_test_server_leave_it_as_it_was(
     assert (told[0].split()[2], told[3].split()[:3]) == ("loaded:", [count, "resources", "removed:"])
 
 
-def test_the_entries_for_new_codes_are_understood(checkout: Path) -> None:
+def test_a_new_hospital_is_taught_as_the_page_says(checkout: Path) -> None:
+    """Every command of the page in its order; the maps are filled in with the page's own entries."""
+    told: dict[str, str] = {}
     for line in examples(NEW_CODES):
-        run_example(line)
-    names = re.findall(r"`my-study/conceptmaps/(\w+)\.json`", NEW_CODES.prose)
-    for name, block in zip(names, NEW_CODES.blocks("json"), strict=True):
-        path = checkout / "my-study" / "conceptmaps" / f"{name}.json"
-        resource = json.loads(path.read_bytes())
-        resource["group"].append(json.loads(block))
-        path.write_text(json.dumps(resource), encoding="utf-8")
-    terms = read_study("my-study").terms
-    rows = list(csv.DictReader(next(b for b in NEW_CODES.blocks("text") if b.startswith("reason,")).splitlines()))
-    found = [
-        terms[row["table"]].translate(
-            CodeableConcept(coding=(Coding(system=row["system"], code=row["code"]),), text=row["text"])
-        )
-        for row in rows
-    ]
-    assert [(one.code, one.by) for one in found] == [("neutrophils", "code"), ("glofitamab", "text")]
+        if "--config" in line and not Path("site.toml").exists():
+            _fill_in_as_told(Path("out/new-hospital/unmapped"))
+        told[line.split()[1]] = run_example(line)
+    assert NEW_CODES.blocks("text") == [told["unmapped"].partition("  out/")[0]]
+    for verb in ("run", "build"):
+        sentence = re.search(r"\d of 2 Patients are in the cohort", told[verb])
+        assert sentence
+        assert f"`{sentence[0]}`" in NEW_CODES.text
+    assert told["explain"].startswith("Subject HG-01")
+    asked = json.loads(Path("out/new-hospital/run.json").read_bytes())["asked"]["conceptmaps"]["files"]
+    assert sum(one["decided"] for one in asked.values()) == 7
+
+
+def _fill_in_as_told(drafts: Path) -> None:
+    """The drafts, filled in with the entries of the page, and the settings that name them."""
+    groups = [json.loads(block) for block in NEW_CODES.blocks("json")]
+    entries = {one["code"]: one["target"] for group in groups for one in group["element"]}
+    pairs = re.findall(r"`(\S+)`:\s+`([a-z]+)`", NEW_CODES.prose)
+    entries |= {code: [{"code": target, "equivalence": "equivalent"}] for code, target in pairs}
+    Path("conceptmaps").mkdir()
+    for path in drafts.glob("*.json"):
+        draft = json.loads(path.read_bytes())
+        for element in [element for group in draft["group"] for element in group["element"]]:
+            element["target"] = entries[element["code"]]
+        Path("conceptmaps", path.name).write_text(json.dumps(draft), encoding="utf-8")
+    (settings,) = NEW_CODES.blocks("toml")
+    Path("site.toml").write_text(settings, encoding="utf-8")
+
+
+def test_a_contradiction_that_is_meant_is_written_as_the_page_says(checkout: Path) -> None:
+    *_, replacing = (json.loads(block) for block in NEW_CODES.blocks("json"))
+    Path("conceptmaps").mkdir()
+    Path("conceptmaps/observation.json").write_text(
+        json.dumps({"resourceType": "ConceptMap", "status": "draft", "group": [replacing]}), encoding="utf-8"
+    )
+    table = read_study("bsab-cart-dlbcl", {}, Path("conceptmaps")).terms["observation"]
+    coding = Coding(system=replacing["source"], code="7799-0")
+    assert table.translate(CodeableConcept(coding=(coding,))).code == "d-dimer-ddu"
+
+
+def test_every_reason_why_a_code_may_matter_is_described() -> None:
+    told = {
+        code for row in NEW_CODES.rows("2. See what was not understood") for code in re.findall(r"`([a-z-]+)`", row[1])
+    }
+    given = {why for part in get_args(Why) for why in get_args(part)}
+    assert given <= told
+    assert "looks-alike" in given
 
 
 def test_everything_a_run_leaves_is_described(checkout: Path) -> None:

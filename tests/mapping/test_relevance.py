@@ -179,4 +179,4 @@ def test_likeness_is_of_whole_words_in_any_script() -> None:
 
 def test_without_the_file_nothing_is_ruled_out(tmp_path: Path) -> None:
     plain = read_relevance(tmp_path / "relevance.toml", study().terms, study().units)
-    assert plain.ruled_out(gap("medication", "C09AA05", "", ATC)) == ""
+    assert plain.ruled_out(gap("medication", "C09AA05", "", ATC)) is None

@@ -142,7 +142,7 @@ def _crossed(before: Result, after: Result, people: Iterable[str]) -> Iterator[P
 
 def _why(here: Result, there: Result, subject_id: str) -> str:
     """Why somebody was in the cohort of this result, or not; empty when nothing was known of them."""
-    known = here.findings.get(subject_id, {}).get("eligibility")
+    known = here.rules(subject_id).get("eligibility")
     if known:
         return str(known["sentence"])
     ids = set(there.people.get(subject_id, (subject_id,)))
@@ -154,8 +154,9 @@ def _verdicts(before: Result, after: Result) -> Iterator[VerdictChange]:
     """Of everybody known to both. Whoever is in one cohort only has other findings there, which entering or leaving
     explains; whoever is in both has got or lost an answer when it stands on one side, such as a duration of response.
     """
-    for subject_id in sorted(set(before.findings) & set(after.findings)):
-        old, new = before.findings[subject_id], after.findings[subject_id]
+    known = set(before.findings) & set(after.findings)
+    for subject_id in sorted(one for one in known if before.findings[one] != after.findings[one]):
+        old, new = before.rules(subject_id), after.rules(subject_id)
         in_both = subject_id in before.people and subject_id in after.people
         rules = {**old, **new} if in_both else [rule for rule in old if rule in new and rule != "eligibility"]
         for rule in rules:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.errors import UsageError
 from fhir_adapter.output_folder import OutputFolder
@@ -32,8 +34,10 @@ Told = dict[str, Any]  # one JSON object of the output folder
 
 @dataclass(frozen=True)
 class Result:
-    """What one run has left. `people` are the Patient ids of everybody in the cohort, by subject id; `findings` those
-    of everybody who was judged, by subject id and rule; `estimates` by id and population, None when none were made.
+    """What one run has left.
+
+    `people` are the Patient ids of everybody in the cohort, by subject id; `findings` the lines of `findings.ndjson`
+    about everybody who was judged, by subject id; `estimates` by id and population, None when none were made.
     `inputs` are the SHA-256 of the files that the site keeps beside its records, by name.
     """
 
@@ -41,8 +45,12 @@ class Result:
     about: Told
     inputs: Mapping[str, str]
     people: Mapping[str, tuple[str, ...]]
-    findings: Mapping[str, Mapping[str, Told]]
+    findings: Mapping[str, tuple[bytes, ...]]
     estimates: Mapping[tuple[str, str], Told] | None
+
+    def rules(self, subject_id: str) -> dict[str, Told]:
+        """The findings about one person, by rule."""
+        return {one["rule"]: one for one in map(json.loads, self.findings.get(subject_id, ()))}
 
 
 def read_result(run: str, settings: Settings) -> Result:
@@ -81,7 +89,7 @@ def _read_folder(folder: Path) -> Result:
     try:
         about = json.loads(read("run.json") or b"null") or {}
         return _result(str(folder), about, _inputs(about.get("asked", {})), read)
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as problem:
         hint = "make them again with `fhir-adapter run`"
         raise UsageError(f"the results in {folder} cannot be read", hint) from problem
 
@@ -125,17 +133,29 @@ def _result(name: str, about: Told, inputs: Mapping[str, str], read: Callable[[s
         name=name,
         about=about,
         inputs=inputs,
-        people={row["subject_id"]: tuple(row["patient_ids"].split(";")) for row in rows},
-        findings=_by_rule(json.loads(line) for line in findings.splitlines()),
+        people={_ids(row["subject_id"])[0]: _ids(row["patient_ids"]) for row in rows},
+        findings=_by_person(findings.split(b"\n")),
         estimates=None if estimates is None else {_key(one): one for one in json.loads(estimates)},
     )
 
 
-def _by_rule(findings: Iterable[Told]) -> dict[str, dict[str, Told]]:
-    found: dict[str, dict[str, Told]] = {}
-    for one in findings:
-        found.setdefault(one["subject_id"], {})[one["rule"]] = one
-    return found
+def _ids(cell: str) -> tuple[str, ...]:
+    """The ids in a cell. An apostrophe before them is ours: an id may begin like a formula and never with one."""
+    return tuple(cell.removeprefix("'").split(";"))
+
+
+class _About(msgspec.Struct):
+    subject_id: str
+
+
+def _by_person(lines: Iterable[bytes]) -> dict[str, tuple[bytes, ...]]:
+    """The lines as they are: what is the same on both sides need not be read, and thousands of people fit."""
+    decoder = msgspec.json.Decoder(_About)
+    found: dict[str, list[bytes]] = {}
+    for line in lines:
+        if line:
+            found.setdefault(decoder.decode(line).subject_id, []).append(line)
+    return {subject_id: tuple(own) for subject_id, own in found.items()}
 
 
 def _key(estimate: Told) -> tuple[str, str]:

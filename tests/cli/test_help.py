@@ -10,7 +10,7 @@ from whole_runs import command, run_process
 
 HEAVY = (
     *("apscheduler", "fhir", "httpx", "joserfc", "lifelines", "matplotlib"),
-    *("pandas", "prometheus_client", "rich", "scipy", "uvicorn"),
+    *("pandas", "prometheus_client", "pyarrow", "rich", "scipy", "uvicorn"),
 )
 VERBS = (
     *("demo", "init", "run", "fetch", "build", "analyze", "report", "publish", "results"),

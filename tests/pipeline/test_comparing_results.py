@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from fhir_adapter.pipeline.diff import Difference, compare
-from fhir_adapter.pipeline.result_read import Result
+from fhir_adapter.pipeline.result_read import Result, read_result
+from fhir_adapter.settings import Settings
 
 Finding = dict[str, Any]
 
@@ -38,7 +41,7 @@ def result(
         "content_sha256": "c",
         **about,
     }
-    told = {one: {each["rule"]: each for each in found} for one, found in findings.items()}
+    told = {one: tuple(json.dumps(each).encode() for each in found) for one, found in findings.items()}
     by_key = None if estimates is None else {(one["id"], one["population"]): one for one in estimates}
     return Result("here", run, inputs or {}, people, told, by_key)
 
@@ -156,3 +159,16 @@ def test_a_decision_of_reviewers_is_a_cause() -> None:
     assert (change.reviewed, change.records, change.parameters) == (True, (), ())
     (other,) = one_verdict(old, finding("failure", "relapsed")).verdicts
     assert not other.reviewed
+
+
+def test_an_id_that_looks_like_a_formula_is_the_same_person_in_both_files(tmp_path: Path) -> None:
+    for name, content in (
+        ("run.json", json.dumps(result({}, {}).about)),
+        ("cohort/subjects.csv", "subject_id,patient_ids\n'-1,'-1;-2\n"),
+        ("cohort/findings.ndjson", json.dumps({"subject_id": "-1", **finding("eligibility", "met")}) + "\n"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    read = read_result(str(tmp_path), Settings())
+    assert read.people == {"-1": ("-1", "-2")}
+    assert read.rules("-1")["eligibility"]["verdict"] == "met"

@@ -22,7 +22,7 @@ from fhir_adapter.analysis.risk_table import RiskTable, risk_table
 from fhir_adapter.analysis.survival import Curve, kaplan_meier
 
 REFERENCE = Path(__file__).parent / "reference"
-CLOSE = {"rel": 1e-6, "abs": 1e-6}
+CLOSE = 1e-6
 SETS = ("6mp", "aml", "veteran", "study12")
 WITH_RATIOS = ("6mp", "aml", "veteran")
 WITH_PENALTY = ("6mp", "aml", "study12", "6mp separated")
@@ -79,7 +79,7 @@ def differing(found: Sequence[tuple[Row, float | None]]) -> list[tuple[Row, floa
 def _same(theirs: float | None, ours: float | None) -> bool:
     if theirs is None or ours is None:
         return theirs is ours
-    return bool(ours == pytest.approx(theirs, **CLOSE))
+    return bool(ours == pytest.approx(theirs, rel=CLOSE, abs=CLOSE))
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import singledispatch
 
 from fhir_adapter.cohort import events
@@ -74,9 +75,9 @@ def pretty(unit: str) -> str:
     return _POWER.sub(lambda found: "10" + found[1].translate(_RAISED), unit)
 
 
-def limits(lab: events.Lab) -> str:
+def limits(lab: events.Lab, written: Callable[[Decimal], str] = str) -> str:
     """The laboratory's own limits, as far as they are told."""
-    low, high = lab.lower_limit, lab.upper_limit
+    low, high = (None if one is None else written(one) for one in (lab.lower_limit, lab.upper_limit))
     if low is not None and high is not None:
         return f"{low}–{high}"
     return f"≥ {low}" if low is not None else f"≤ {high}" if high is not None else ""

@@ -16,7 +16,7 @@ from fhir_adapter.report.timeline.lettering import Rows, fitted, width
 from fhir_adapter.report.timeline.person import Person
 
 WIDTH = 1280
-LABELS = 216  # the column with the names of the lanes
+LABELS = 228  # the column with the names of the lanes
 _RIGHT = WIDTH - 14
 _HEAD = 88
 _ROW, _SECTION, _PAD = 21, 24, 5

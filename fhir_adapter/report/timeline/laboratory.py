@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby, pairwise
 from typing import Literal
 
@@ -18,6 +19,8 @@ from fhir_adapter.report.timeline.person import Person
 HEIGHT = 46
 _MARGIN = 8
 _LOGARITHMIC_FROM = 20  # largest over smallest value: from here on a straight scale hides the small ones
+
+_SMALL = 1e-4  # is written as a power of ten
 
 Place = Literal["low", "normal", "high"]
 
@@ -80,7 +83,7 @@ def _panel(person: Person, name: str, values: Sequence[Dated], axis: Axis) -> Pa
     low, high = min(numbers), max(numbers)
     height = _scale(low, high)
     last = values[-1][1]
-    normal = f"normal {limits(last)}" if limits(last) else "limits not told"
+    normal = f"normal {limits(last, short)}" if limits(last) else "limits not told"
     grades = person.toxicities()
     return Panel(
         name=person.study.display(name).partition(",")[0].partition(" in ")[0],
@@ -99,7 +102,7 @@ def _worst(values: Sequence[Dated], grades: Mapping[str, Toxicity]) -> str:
     for _, lab, _ in values:
         if found := grades.get(str(lab.source)):
             graded = f", grade {found.grade}" if found.grade else ""
-            return f"worst {lab.comparator}{short(float(lab.value))}{graded}"
+            return f"worst {lab.comparator}{short(lab.value)}{graded}"
     return ""
 
 
@@ -151,10 +154,11 @@ def _bands(values: Sequence[Dated], axis: Axis, height: Callable[[float], float]
             yield Band(spans[0][0], top, spans[-1][1] - spans[0][0], bottom - top)
 
 
-def short(value: float) -> str:
+def short(value: float | Decimal) -> str:
     """Three digits that matter, and all of a whole number."""
-    if abs(value) < 1e-4:
-        return f"{value:g}"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{digits}f}"
+    number = float(value)
+    if abs(number) < _SMALL:
+        return f"{number:g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(number))))
+    text = f"{number:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -17,7 +17,7 @@ from fhir_adapter.cli.app import EXIT_CODES as HELP
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.study import Parameters, Roles
 from fhir_adapter.credentials import AuthSettings
-from fhir_adapter.publish import analysis_tables, cohort_tables
+from fhir_adapter.publish import adjudication_table, analysis_tables, cohort_tables
 from fhir_adapter.settings import PREFIX, Hooks, Settings
 
 PARAMETERS = page("docs/reference/parameters.md")
@@ -38,6 +38,7 @@ TABLES = {
     "cohort/responses.csv": cohort_tables.RESPONSES,
     "cohort/labs.csv": cohort_tables.LABS,
     "cohort/toxicities.csv": cohort_tables.TOXICITIES,
+    "cohort/adjudication.csv": adjudication_table.ADJUDICATION,
     "cohort/rejects.csv": cohort_tables.REJECTS,
     "cohort/unmapped.csv": cohort_tables.UNMAPPED,
     "cohort/contradictions.csv": cohort_tables.CONTRADICTIONS,

@@ -112,6 +112,7 @@ class Parameters(Frozen):
     bulky_inclusive: bool = False
     # response
     response_system: str = "lugano-2014"
+    deauville: Literal["category", "ignore"] = "category"
     deauville_3: Literal["negative", "positive"] = "negative"
     trend_as_response: Annotated[tuple[Literal["improved", "stable", "worsened"], ...], BeforeValidator(_listed)] = (
         "improved",

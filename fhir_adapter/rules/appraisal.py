@@ -13,7 +13,7 @@ from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 
-PARAMETERS = ("deauville_3", "trend_as_response", "clinical_progression", "preferred_assessor")
+PARAMETERS = ("deauville", "deauville_3", "trend_as_response", "clinical_progression", "preferred_assessor")
 _NEGATIVE_TO = {"negative": 3, "positive": 2}  # the highest Deauville score of a metabolic CR
 _BY_UPTAKE: Mapping[str, str] = {"less": "PR", "same": "SD", "more": "PD", "": "NE"}
 _TREND: Mapping[str, str] = {"responded-unspecified": "improved", "SD": "stable", "PD": "worsened"}
@@ -62,6 +62,8 @@ def _categorised(one: Assessment, parameters: Parameters) -> Assessment:
 def _is_no_category(one: Assessment, parameters: Parameters) -> str:
     if one.method == "clinical" and parameters.clinical_progression == "ignore":
         return "clinical-progression-is-not-counted"
+    if one.method == "deauville" and parameters.deauville == "ignore":
+        return "a-deauville-score-is-not-counted"
     if one.method == "trend" and _TREND.get(one.category, "") not in (*parameters.trend_as_response, ""):
         return "a-trend-is-not-a-response"
     return ""

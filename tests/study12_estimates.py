@@ -27,9 +27,14 @@ ORDER = [
     "os",
     "crs-icans",
     "laboratory-toxicity",
+    "duration-of-response",
+    "further-endpoints",
+    "relapse",
+    "comparisons",
 ]
 CUT = date(2025, 8, 1)
 START = date(2023, 7, 17)
+RESPONSES = read_study("bsab-cart-dlbcl").study.responses
 
 
 def row(step: str, reason: str, n_in: int, n_out: int, n_left: int) -> FlowRow:
@@ -78,11 +83,11 @@ def study(**changed: Any) -> Study:
         "title": "CAR-T after failure of a bispecific antibody in DLBCL",
         "site": "site-01",
         "roles": roles,
-        "responses": read_study("bsab-cart-dlbcl").study.responses,
         "agents": {"glofitamab": Agent(code="glofitamab", display="Glofitamab", targets=("CD3", "CD20"))},
         "labels": {"anemia": "Anemia", "neutrophil-count-decreased": "Neutrophil count decreased"},
         "gradings": {"5.0": (), "6.0": ()},
         "elevated_terms": {},
+        "responses": RESPONSES,
         "measures": measures(),
         "fingerprint": "f" * 64,
     }

@@ -31,6 +31,10 @@ ListOf = Annotated[
 ]
 PageSize = Annotated[int | None, typer.Option(help="Resources to ask for in one page.")]
 Publish = Annotated[bool | None, typer.Option("--publish/--no-publish", help="Write the MeasureReports to the server.")]
+Deqm = Annotated[
+    bool | None,
+    typer.Option("--deqm/--no-deqm", help="Write the MeasureReports in the shape of the DEQM summary profile."),
+]
 PublishTo = Annotated[str | None, typer.Option(help="Another FHIR server to write the MeasureReports to.")]
 
 
@@ -68,7 +72,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also what is ask
 _OF_THE_MOMENT = frozenset(
     {
         *("config", "quiet", "verbose", "full", "accept_deletions", "retry_quarantine", "as_of", "dry_run"),
-        *("as_json", "probe_writes", "probe_export"),
+        *("as_json", "probe_writes", "probe_export", "individual"),
     }
 )
 

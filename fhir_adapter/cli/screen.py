@@ -12,6 +12,7 @@ from fhir_adapter.instant import written
 from fhir_adapter.progress import Progress, State
 
 if TYPE_CHECKING:
+    from fhir_adapter.ehr.foresee import Foreseen
     from fhir_adapter.pipeline import Results
     from fhir_adapter.pipeline.demo import CutCompared
     from fhir_adapter.pipeline.fetching.landing import Retried
@@ -48,6 +49,7 @@ def plain(text: str) -> str:
 
 
 say = Lines()
+_ELEMENTS = 10  # of one document; a reader who wants all compares the files
 
 
 def now() -> str:
@@ -83,6 +85,19 @@ def print_results(settings: Settings, results: Results) -> None:
     elif (settings.out / "publish").exists():
         print("nothing was sent to a server; publish/ holds what would be")
     print_paths(settings.out)
+
+
+def print_foreseen(settings: Settings, found: Sequence[Foreseen]) -> None:
+    """One line an entry: what would become of it, and which of its elements would change."""
+    for one in found:
+        version = f" (version {one.version} is there)" if one.version else ""
+        print(plain(f"{one.change:9}  {one.name}{version}"))
+        for element in one.elements[:_ELEMENTS]:
+            print(plain(f"{'':9}    {element}"))
+        if len(one.elements) > _ELEMENTS:
+            print(f"{'':9}    and {len(one.elements) - _ELEMENTS} more elements")
+    counts = [f"{sum(one.change == change for one in found)} {change}" for change in ("new", "changed", "unchanged")]
+    print(f"nothing was written; {settings.destination} would get: {', '.join(counts)}")
 
 
 def print_paths(out: Path) -> None:

@@ -12,6 +12,7 @@ from fhir_adapter.cli.options import (
     AcceptDeletions,
     AsOf,
     Config,
+    Deqm,
     Folder,
     Full,
     Group,
@@ -32,13 +33,20 @@ from fhir_adapter.cli.options import (
     settings_from,
 )
 from fhir_adapter.cli.planned import print_checked
-from fhir_adapter.cli.screen import now, print_ledger, print_results, print_retried
+from fhir_adapter.cli.screen import now, print_foreseen, print_ledger, print_results, print_retried
 from fhir_adapter.cli.telling import telling
 
 if TYPE_CHECKING:
     from fhir_adapter.pipeline import Stage
     from fhir_adapter.settings import Settings
 
+Individual = Annotated[
+    bool,
+    typer.Option("--individual", help="Also a report about each person, with its records: patient data."),
+]
+WouldSend = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be written, entry by entry; write nothing.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be fetched and how; touch nothing.")]
 
 
@@ -56,6 +64,7 @@ def run(
     page_size: PageSize = None,
     publish: Publish = None,
     publish_to: PublishTo = None,
+    deqm: Deqm = None,
     full: Full = False,
     accept_deletions: AcceptDeletions = False,
     log_format: LogFormat = None,
@@ -122,12 +131,14 @@ def _foretell(settings: Settings) -> None:
         print_checked(foresee(transport, settings, now()))
 
 
-def _stage(last: Stage, config: Path | None, flags: dict[str, Any], as_of: str = "") -> None:
+def _stage(
+    last: Stage, config: Path | None, flags: dict[str, Any], as_of: str = "", *, individual: bool = False
+) -> None:
     from fhir_adapter.pipeline import continue_from_store
 
     settings = settings_from(config, False, flags)
     with telling(settings.log_format) as say:
-        results = continue_from_store(settings, now(), last, say, as_of)
+        results = continue_from_store(settings, now(), last, say, as_of, individual=individual)
     print_results(settings, results)
 
 
@@ -162,7 +173,23 @@ def publish(
     study: Study = None,
     set: SetParameter = None,
     out: Out = None,
+    publish: Publish = None,
     publish_to: PublishTo = None,
+    deqm: Deqm = None,
+    individual: Individual = False,
+    dry_run: WouldSend = False,
 ) -> None:
     """Build the MeasureReports and write them to the server; unchanged ones are left alone."""
-    _stage("publish", config, given(locals()))
+    flags = given(locals())
+    if dry_run:
+        _foresee(settings_from(config, False, flags), individual)
+    else:
+        _stage("publish", config, flags, individual=individual)
+
+
+def _foresee(settings: Settings, individual: bool) -> None:
+    from fhir_adapter.pipeline.foreseeing import foresee_publishing
+
+    with telling(settings.log_format) as say:
+        found = foresee_publishing(settings, say, individual=individual)
+    print_foreseen(settings, found)

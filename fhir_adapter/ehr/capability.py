@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -70,8 +70,8 @@ class Capability(msgspec.Struct, frozen=True):
         return self.types.get(type)
 
 
-def fetch_capability(transport: Transport) -> Capability:
-    """Ask the server what it can do.
+def fetch_capability(transport: Transport, releases: Sequence[str] = _READABLE) -> Capability:
+    """Ask the server what it can do; it has to speak one of the `releases` of FHIR.
 
     Raises `NotFhir` when something else than a FHIR server answers, `UsageError` when it speaks another
     release, `Unreachable` and its siblings when nothing useful answers.
@@ -85,7 +85,7 @@ def fetch_capability(transport: Transport) -> Capability:
         ) from None
     except Exhausted as exhausted:
         raise Exhausted(f"{transport.base_url}: {exhausted.message}", exhausted.hint) from None
-    capability = read_capability(answer.body, transport.base_url)
+    capability = read_capability(answer.body, transport.base_url, releases)
     return msgspec.structs.replace(capability, answered_at=parse_http_date(answer.headers.get("date")))
 
 
@@ -100,7 +100,7 @@ def _is_whole(answer: Answer) -> str:
     return ""
 
 
-def read_capability(body: bytes, base_url: str) -> Capability:
+def read_capability(body: bytes, base_url: str, releases: Sequence[str] = _READABLE) -> Capability:
     """The `Capability` in a CapabilityStatement as received; `NotFhir` or `UsageError` if it cannot serve."""
     text = without_bom(body)
     if looks_like_markup(text):
@@ -116,15 +116,15 @@ def read_capability(body: bytes, base_url: str) -> Capability:
         raise _other_release(base_url, "DSTU2", statement.text("fhirVersion"))
     if statement.text("resourceType") != "CapabilityStatement":
         raise _not_fhir(base_url, "with JSON that is not a CapabilityStatement")
-    return _checked(statement, base_url)
+    return _checked(statement, base_url, releases)
 
 
-def _checked(statement: Node, base_url: str) -> Capability:
+def _checked(statement: Node, base_url: str, releases: Sequence[str]) -> Capability:
     written = statement.text("fhirVersion")
     version = _VERSION.fullmatch(written)
     if version is None:
         raise _not_fhir(base_url, "with a CapabilityStatement that names no FHIR version")
-    if version.group(1) not in _READABLE:
+    if version.group(1) not in releases:
         raise _other_release(base_url, _RELEASES.get(version.group(1), "another release"), written)
     rest = next((rest for rest in statement.each("rest") if rest.text("mode") in ("server", "")), Node(None))
     system = codes(rest.each("interaction"))

@@ -49,14 +49,19 @@ def fetch_only(settings: Settings, started_at: str, say: Progress, manner: Manne
     return fetched
 
 
-def continue_from_store(settings: Settings, started_at: str, last: Stage, say: Progress, as_of: str = "") -> Results:
-    """Map, judge, analyse, ... up to the stage `last`, from what the last fetch left, or an earlier one (`as_of`)."""
+def continue_from_store(
+    settings: Settings, started_at: str, last: Stage, say: Progress, as_of: str = "", *, individual: bool = False
+) -> Results:
+    """Map, judge, analyse, ... up to the stage `last`, from what the last fetch left, or an earlier one (`as_of`).
+
+    `individual` asks for reports about single people beside those of the cohort.
+    """
     if last == "publish":
         settings = with_last_parameters(settings, say)
     folder = study_of(settings)
     out = OutputFolder(settings.out)
     with out.locked(), Store.reopen(out.store) as store:
-        return make_results(known(store, as_of), folder, settings, out, started_at, last, say)
+        return make_results(known(store, as_of), folder, settings, out, started_at, last, say, individual=individual)
 
 
 def with_last_parameters(settings: Settings, say: Progress) -> Settings:

@@ -18,6 +18,7 @@ from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 
 PUBLISHING = Wanted(read=(), write=("Measure", "MeasureReport", "Provenance"))
+PUBLISHING_EVIDENCE = Wanted(read=(), write=(*PUBLISHING.write, "Evidence"))
 
 
 @contextmanager

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.analysis.survival import curve
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.ehr.deliver import Delivery
-from fhir_adapter.errors import FhirAdapterError
 from fhir_adapter.mapping.site_maps import SiteMap
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.output_folder import OutputFolder
@@ -51,6 +49,8 @@ def make_results(
     started_at: str,
     last: Stage,
     say: Progress,
+    *,
+    individual: bool = False,
 ) -> Results:
     """Everything after the fetch, written together. Parts that are not made again are taken away: they are old."""
     store, ledger = known.view, tuple(known.view.ledger(known.run.run))
@@ -59,7 +59,7 @@ def make_results(
     flow = [(row.step, row.n_left) for row in cohort.flow]
     estimates = estimate(cohort.judgements, cohort.times, flow, folder.study)
     parts: dict[str, dict[str, bytes]] = {"cohort": cohort.files()}
-    sending = _Sending()
+    sent = publish.Sent()
     if "analyze" in stages:
         parts["analysis"] = analysis_files(cohort.times, estimates, cohort.study)
         parts["analysis"]["agreement.json"] = agreement_file(cohort.agreement)
@@ -67,14 +67,10 @@ def make_results(
         parts["report"] = _report(cohort, estimates, ledger, store)
     if "publish" in stages:
         inputs, changed = {"landing-store": store.content_hash(), **folder.inputs}, store.changed_at()
-        found = publish.documents(cohort, estimates, date.fromisoformat(changed[:10]))
-        about = publish.provenance([one.resource for one in found], cohort, inputs, changed)
-        parts["publish"] = publish.files(found, about)
-        if settings.destination:
-            say(f"publishing to {settings.destination}")
-            sending = _send(lambda: publish.send(found, cohort, inputs, changed, settings, out), settings.destination)
+        sent = publish.send(publish.Material(cohort, estimates, inputs, changed, settings, individual), out, say)
+        parts["publish"] = sent.files
     about_run = _about_run(cohort, ledger, started_at, parts, store)
-    about_run |= {"delivered": sending.told, "asked": {"study": settings.study, "set": dict(settings.set)}}
+    about_run |= {"delivered": sent.told, "asked": {"study": settings.study, "set": dict(settings.set)}}
     about_run["asked"] |= {"adverse_events": str(settings.adverse_events or ""), "sha256": folder.side_car.sha256}
     about_run["asked"] |= {"conceptmaps": _about_maps(folder.site_maps, settings.conceptmaps)}
     about_run["asked"] |= {"adjudication": {"file": str(settings.adjudication or ""), "sha256": folder.rulings.sha256}}
@@ -82,34 +78,15 @@ def make_results(
     written = (json.dumps(about_run, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
     out.replace({**parts, "run.json": written}, without=outdated)
-    if sending.problem:
-        raise sending.problem
-    return Results(cohort, estimates, ledger, sending.delivery)
+    if sent.problem:
+        raise sent.problem
+    return Results(cohort, estimates, ledger, sent.delivery)
 
 
 def _about_maps(maps: Sequence[SiteMap], folder: Path | None) -> dict[str, Any]:
     """Which ConceptMaps of the site were read, and how much they decide."""
     files = {one.path.name: {"sha256": one.sha256, "decided": one.decided, "replacing": one.replacing} for one in maps}
     return {"folder": str(folder or ""), "files": files}
-
-
-@dataclass(frozen=True)
-class _Sending:
-    """What became of the documents that were to be sent; `told` is for run.json."""
-
-    delivery: Delivery | None = None
-    problem: FhirAdapterError | None = None
-    told: dict[str, Any] | None = None
-
-
-def _send(send: Callable[[], Delivery], destination: str) -> _Sending:
-    """The results stand even if they do not arrive: that is told in run.json and by the exit code."""
-    try:
-        delivery = send()
-    except FhirAdapterError as problem:
-        return _Sending(problem=problem, told={"to": destination, "failed": problem.message})
-    told = {"to": destination, "sent": delivery.sent, "unchanged": delivery.unchanged}
-    return _Sending(delivery=delivery, told=told)
 
 
 def _report(

@@ -14,6 +14,8 @@ IMPROVEMENT = "http://terminology.hl7.org/CodeSystem/measure-improvement-notatio
 DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
+VARIABLE_ROLE = "http://terminology.hl7.org/CodeSystem/variable-role"
+ESTIMATE_TYPE = "http://terminology.hl7.org/CodeSystem/attribute-estimate-type"
 UCUM = "http://unitsofmeasure.org"
 DATA_ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
@@ -35,6 +37,9 @@ KNOWN: dict[str, frozenset[str]] = {
     PARTICIPANT: frozenset(
         {"enterer", "performer", "author", "verifier", "legal", "attester", "informant", "custodian"}
         | {"assembler", "composer"}
+    ),
+    VARIABLE_ROLE: frozenset(
+        {"population", "subpopulation", "exposure", "referenceExposure"} | {"measuredVariable", "confounder"}
     ),
     RESOURCE_TYPES: frozenset({"Patient"}),
     UCUM: frozenset({"1", "d", "mo", "a"}),

@@ -37,22 +37,30 @@ class Document:
         return msgspec.json.format(_encoder.encode(self.resource), indent=2) + b"\n"
 
 
-def document(resource: Mapping[str, Any], origin: str) -> Document:
-    """Check `resource` against its R4 model and the code lists.
+def document(resource: Mapping[str, Any], origin: str, release: str = "4.0") -> Document:
+    """Check `resource` against its model of a FHIR release (R4 and R4B have the same one here) and the code lists.
 
     Elements come out in the order of the specification. `origin` says where the resource comes from, for the
     `StudyError` raised when it is not valid.
     """
     try:
-        model = get_fhir_model_class(str(resource.get("resourceType"))).model_validate(resource)
+        model = _model(str(resource.get("resourceType")), release).model_validate(resource)
     except (ValidationError, KeyError) as error:
-        raise StudyError(f"{origin} is not valid FHIR R4: {_places(error)}") from None
+        raise StudyError(f"{origin} is not valid FHIR {release}: {_places(error)}") from None
     if problems := unknown_codes(model):
         raise StudyError(f"{origin} uses a code that FHIR R4 does not have: {'; '.join(problems)}")
     checked = cast(Resource, parse_json(model.model_dump_json().encode()))
     if not checked.get("id"):
         raise StudyError(f"{origin} has no id")
     return Document(checked["resourceType"], checked["id"], checked)
+
+
+def _model(type: str, release: str) -> Any:
+    if release == "5.0":
+        from fhir.resources import get_fhir_model_class as r5_model
+
+        return r5_model(type)
+    return get_fhir_model_class(type)
 
 
 def _places(error: ValidationError | KeyError) -> str:

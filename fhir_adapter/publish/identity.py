@@ -18,6 +18,7 @@ SOFTWARE = f"{CANON}/identifier/software"
 STUDY = f"{CANON}/identifier/study"
 SITE = f"{CANON}/identifier/site"
 REPORT = f"{CANON}/identifier/measure-report"
+EVIDENCE = f"{CANON}/identifier/evidence"
 INPUT = f"{CANON}/identifier/input"
 
 _LONGEST_ID = 64

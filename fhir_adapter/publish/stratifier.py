@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.flow import FlowRow
+from fhir_adapter.cohort.subgroup import NUMBERS, TEXTS
 from fhir_adapter.errors import StudyError
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.answer import answer, code_in, population
@@ -14,18 +15,18 @@ from fhir_adapter.publish.documents import Resource
 
 STEP = "attrition."
 EXCLUSION_REASON = "exclusion-reason"
+SUBGROUPS = frozenset((*TEXTS, *NUMBERS))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything a report can tell: the statistics by id, the attrition, and the subgroups that the study asks for.
+    """Everything a report can tell: the statistics by id, and the attrition.
 
     Counts of people from 1 to below `min_cell` are withheld; 0 withholds nothing.
     """
 
     estimates: Mapping[str, Estimate]
     flow: Sequence[FlowRow]
-    subgroups: frozenset[str] = frozenset()
     min_cell: int = 0
 
 
@@ -37,10 +38,10 @@ def stratifier(declared: Resource, group: Resource, name: str, scoring: str, fig
     by = code_in(declared.get("code"), identity.STRATIFIER_CODES)
     if by == EXCLUSION_REASON and name.startswith(STEP):
         strata = list(_leavers(name.removeprefix(STEP), figures))
-    elif by in figures.subgroups:
+    elif by in SUBGROUPS and not name.startswith(STEP):
         strata = list(_subgroups(by, group, name, scoring, figures))
     else:
-        raise _cannot_be_filled(name, figures)
+        raise _cannot_be_filled(name)
     code: Resource = {"code": [declared["code"]]}
     return {**code, "stratum": strata} if strata else code
 
@@ -78,10 +79,9 @@ def _subgroups(by: str, group: Resource, name: str, scoring: str, figures: Figur
             yield {"value": value, **answer(group.get("population", ()), scoring, estimate, None)}
 
 
-def _cannot_be_filled(name: str, figures: Figures) -> StudyError:
-    dimensions = ", ".join(sorted(figures.subgroups)) or "none"
+def _cannot_be_filled(name: str) -> StudyError:
     return StudyError(
         f"the group {name!r} of a Measure has a stratifier that cannot be filled",
-        f"a step of the attrition is stratified by {EXCLUSION_REASON}, all else by a subgroup of the study "
-        f"({dimensions}), with a code of {identity.STRATIFIER_CODES}",
+        f"a step of the attrition is stratified by {EXCLUSION_REASON}, all else by a column for subgroups "
+        f"({', '.join(sorted(SUBGROUPS))}), with a code of {identity.STRATIFIER_CODES}",
     )

@@ -22,14 +22,14 @@ def test_stage_by_stage_is_the_same_as_run(served: Served, tmp_path: Path) -> No
         ["cohort", "analysis", "report", "run.json"],
         ["cohort", "analysis", "report", "publish", "run.json"],
     ]
-    assert f"published to {server}: 0 documents sent, 18 unchanged" in ended.out
+    assert f"published to {server}: 0 documents sent, 26 unchanged" in ended.out
     assert files(out, "cohort", "analysis") == files(served.out, "cohort", "analysis")
     assert measure_reports(out) == measure_reports(served.out)
 
 
 def measure_reports(out: Path) -> dict[str, bytes]:
     found = {name: content for name, content in files(out, "publish").items() if name.startswith("publish/Measure")}
-    assert len(found) == 18
+    assert len(found) == 26
     return found
 
 

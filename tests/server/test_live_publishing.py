@@ -82,7 +82,7 @@ def site(two_people: People, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_the_first_run_makes_every_report_once_with_one_provenance(site: Site) -> None:
     reports = site.documents("MeasureReport")
-    assert len(reports) == 9
+    assert len(reports) == 13
     held = [site.held(report) for report in reports]
     [provenance] = site.provenances().values()
     targets = {target["reference"].partition("/_history")[0] for target in provenance["target"]}
@@ -101,7 +101,7 @@ def meant(document: Resource) -> Resource:
 
 def test_a_second_run_sends_nothing(site: Site) -> None:
     before = (site.versions(), site.provenances().keys())
-    assert "0 documents sent, 18 unchanged" in site.run()
+    assert "0 documents sent, 26 unchanged" in site.run()
     assert (site.versions(), site.provenances().keys()) == before
 
 
@@ -111,7 +111,7 @@ def test_a_changed_result_is_one_new_version_and_one_provenance(site: Site) -> N
     changed = site.people.record(HAEMOGLOBIN)
     changed["valueQuantity"]["value"] = 7.9
     site.live.put(changed)
-    assert "1 documents sent, 17 unchanged" in site.run()
+    assert "1 documents sent, 25 unchanged" in site.run()
     after = site.versions()
     [id] = [id for id in after if after[id] != before[id]]
     assert "laboratory-toxicity" in id

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 from pages import page
 from whole_runs import STUDY12, succeed
@@ -26,6 +28,18 @@ def test_every_file_of_the_page_is_there(home: Path) -> None:
     named = [name for row in PAGE.rows() for name in re.findall(r"`([\w./]+)`", row[1])]
     assert len(named) > 7
     assert [name for name in named if not (home / "out" / name).is_file()] == []
+
+
+def test_every_code_that_occurs_is_in_the_codebook(home: Path) -> None:
+    codebook = json.loads((home / "out/analysis/codebook.json").read_bytes())
+    files = {path.stem: path for path in home.glob("out/*/*.parquet")}
+    assert sorted(files) == sorted({one["table"] for one in codebook})
+    seen = 0
+    for one in (one for one in codebook if one["codes"]):
+        cells = pd.read_parquet(files[one["table"]], columns=[one["name"]])[one["name"]].explode().dropna()
+        assert {str(cell) for cell in cells} <= set(one["codes"]), one["name"]
+        seen += len(cells)
+    assert seen > 500
 
 
 def test_the_lines_of_python_join_the_tables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,9 +143,11 @@ class OutputFolder:
 
     def generations(self) -> list[Path]:
         """The results that are still here, each a folder as it was published; the current ones last."""
-        if not self._generations.is_dir():
+        if not self._current.exists():
             return []
-        return sorted(path for path in self._generations.iterdir() if path.name.isdecimal())
+        current = os.readlink(self._current)  # a run that was killed may have left a later one, unpublished
+        found = (path for path in self._generations.iterdir() if path.name.isdecimal())
+        return sorted(path for path in found if path.name <= Path(current).name)
 
     def replace(self, parts: Mapping[str, Files | bytes], without: tuple[str, ...] = ()) -> None:
         """Publish new parts (`cohort`: its files, `run.json`: its bytes) together; the other parts stay as they are.

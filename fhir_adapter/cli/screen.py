@@ -12,6 +12,7 @@ from fhir_adapter.instant import written
 from fhir_adapter.progress import Progress, State
 
 if TYPE_CHECKING:
+    from fhir_adapter.analysis.adjudication import Decided
     from fhir_adapter.ehr.foresee import Foreseen
     from fhir_adapter.pipeline import Results
     from fhir_adapter.pipeline.demo import CutCompared
@@ -79,6 +80,7 @@ def print_results(settings: Settings, results: Results) -> None:
     print(f"study {study.id} {study.version}, {f'data cut {cut}' if cut else 'no data cut'}")
     included = len(results.cohort.judgements)
     print(f"{included} of {flow[0].n_in} Patients are in the cohort; flow.csv says where the others left")
+    print_decided(results.cohort.decided)
     if results.delivery:
         sent, unchanged = len(results.delivery.sent), len(results.delivery.unchanged)
         print(f"published to {settings.destination}: {sent} documents sent, {unchanged} unchanged")
@@ -98,6 +100,19 @@ def print_foreseen(settings: Settings, found: Sequence[Foreseen]) -> None:
             print(f"{'':9}    and {len(one.elements) - _ELEMENTS} more elements")
     counts = [f"{sum(one.change == change for one in found)} {change}" for change in ("new", "changed", "unchanged")]
     print(f"nothing was written; {settings.destination} would get: {', '.join(counts)}")
+
+
+def print_decided(decided: Sequence[Decided]) -> None:
+    """What became of the decisions of reviewers; silent where there are none."""
+    if not decided:
+        return
+    from fhir_adapter.analysis.adjudication import STATES, counts
+
+    told = counts(decided)
+    states = ", ".join(f"{told[state]} {state}" for state in STATES if told[state])
+    print(f"{told['lines']} decisions of reviewers: {states}; adjudication.csv says which")
+    if changed := told["findings_on_changed_records"]:
+        print(f"{changed} of them rest on records that have changed since: please look again")
 
 
 def print_paths(out: Path) -> None:

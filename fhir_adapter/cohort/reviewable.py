@@ -57,9 +57,9 @@ def _grades() -> tuple[str, ...]:
 
 
 def _graded(study: Study) -> dict[str, None]:
-    """Codes of the terms that have grades: syndromes, laboratory terms in force, and spells of low counts."""
+    """Codes of the terms that have grades: what may be recorded, what a laboratory shows, and spells of low counts."""
     laboratory = [clause.term_code for clause in study.grading]
-    return dict.fromkeys(("crs", "icans", *laboratory, *(clause.term_code for clause in study.durations)))
+    return dict.fromkeys((*study.adverse_events, *laboratory, *(clause.term_code for clause in study.durations)))
 
 
 def _elevated(study: Study) -> dict[str, None]:

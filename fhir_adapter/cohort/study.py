@@ -252,7 +252,10 @@ class MeasureFamily(Frozen):
 
 
 class Study(Frozen):
-    """A checked study folder. `fingerprint` is the SHA-256 over its files and the parameters in force."""
+    """A checked study folder. `fingerprint` is the SHA-256 over its files and the parameters in force.
+
+    `adverse_events` are the codes of the terms that may be recorded as such.
+    """
 
     id: str
     version: str
@@ -265,6 +268,7 @@ class Study(Frozen):
     gradings: Mapping[str, tuple[GradeClause, ...]]
     elevated_terms: Mapping[str, str]
     responses: ResponseSystem
+    adverse_events: tuple[str, ...] = ()
     durations: tuple[DurationClause, ...] = ()
     measures: tuple[MeasureFamily, ...] = ()
     fingerprint: str = ""

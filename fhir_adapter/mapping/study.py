@@ -130,6 +130,7 @@ def read_study(
         labels={code: display for displays in vocabulary.displays.values() for code, display in displays.items()},
         gradings={version: _read_grading(common / "grading" / name, units) for version, name in _GRADINGS.items()},
         elevated_terms=elevated,
+        adverse_events=tuple(vocabulary.displays[vocabulary.system("adverse-event-term")]),
         responses=read_response_system(
             parameters.response_system, _asked_by("response_system", folder, overrides or {}), folders, vocabulary
         ),

@@ -86,8 +86,10 @@ class Cohort:
     @cached_property
     def decided(self) -> tuple[Decided, ...]:
         """What became of every line of the adjudication file."""
-        subject_of = {id: key for key, one in self._everyone.items() for id in one.subject.patient_ids}
-        return decisions(self.rulings, subject_of, dict(self.findings()))
+        named = {one.person for one in self.rulings.rulings}
+        about = {key: named.intersection(one.subject.patient_ids) for key, one in self._everyone.items()}
+        subject_of = {id: key for key, ids in about.items() for id in ids}
+        return decisions(self.rulings, subject_of, {key: self._findings_about(key) for key in subject_of.values()})
 
     @cached_property
     def agreement(self) -> tuple[Estimate, ...]:

@@ -49,6 +49,11 @@ def about_run(home: Path) -> dict[str, Any]:
     return told
 
 
+def traced(home: Path) -> str:
+    """What the published documents were made from, as their Provenance tells."""
+    return (home / "out" / "publish" / "Provenance.json").read_text("utf-8")
+
+
 def other(verdict: str) -> str:
     return "relapsed" if verdict == "refractory" else "refractory"
 
@@ -68,8 +73,9 @@ def test_both_verdicts_are_shown_everywhere(fetched: Path, by_rule: dict[str, st
         f"SYN-04,failure,{mine},Dr Marchetti,2026-03-14,the PET of May,{evidence}\n"
         f"SYN-05,failure,{same},Dr Marchetti,2026-03-14,agreed,\n"
     )
-    ended = built(fetched, lines, "report")
+    ended = built(fetched, lines, "publish")
     assert ended.code == 0, ended.told
+    assert "2 decisions of reviewers: 2 applied" in ended.out
     row = subject(fetched, "SYN-04")
     assert (row["bsab_failure"], row["bsab_failure_by_rule"]) == (mine, by_rule["SYN-04"])
     assert (row["adjudicated"], row["adjudication_flags"]) == ("failure", "")
@@ -94,6 +100,7 @@ def test_both_verdicts_are_shown_everywhere(fetched: Path, by_rule: dict[str, st
     run = (fetched / "out" / "run.json").read_text("utf-8")
     assert "SYN-04" not in run
     assert "Marchetti" not in run
+    assert about_run(fetched)["asked"]["adjudication"]["sha256"] in traced(fetched)
     counts = about_run(fetched)["adjudication"]
     assert (counts["lines"], counts["findings_overridden"], counts["findings_confirmed"]) == (2, 1, 1)
 

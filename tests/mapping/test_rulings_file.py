@@ -53,6 +53,7 @@ def test_a_line_is_a_decision_with_its_line_in_the_file(tmp_path: Path) -> None:
         ("toxicity.crs", "3", ("toxicity.crs", "grade 3")),
         ("toxicity.icans", "Grade 0", ("toxicity.icans", "grade 0")),
         ("toxicity.anemia", "undetermined", ("toxicity.anemia", "undetermined")),
+        ("toxicity.tumor-lysis", "4", ("toxicity.tumor-lysis", "grade 4")),
         ("toxicity.d-dimer", "met", ("toxicity.d-dimer", "met")),
         ("prior_lines", "5", ("lines", "5")),
         ("ipi", "0", ("ipi", "0")),

@@ -10,7 +10,7 @@ from typing import Any
 
 from fhir_adapter.errors import StudyError
 from fhir_adapter.mapping.artefacts import Vocabulary, as_artefact, nearest, read_artefacts
-from fhir_adapter.mapping.terminology import TEXT, ConceptMap, Meaning, Target, Terminology, normalise
+from fhir_adapter.mapping.terminology import TEXT, ConceptMap, Meaning, Target, Terminology, canonical_system, normalise
 
 Key = tuple[str, str]
 """The canonical system and the code; for a phrase `TEXT` and its normalised form."""
@@ -123,8 +123,7 @@ def _entries(
 def _key(source: str, code: str, aliases: Mapping[str, str]) -> Key:
     if source.endswith(TEXT):
         return TEXT, normalise(code)
-    plain = source.strip().rstrip("/")
-    return aliases.get(plain, plain), code.strip()
+    return canonical_system(source, aliases), code.strip()
 
 
 def _entry(path: Path, where: str, key: Key, vocabulary: str, targets: list[Mapping[str, Any]]) -> Entry:

@@ -18,9 +18,17 @@ from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept
 
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"), "-")
-_CROSSES = dict.fromkeys(map(ord, "\u00d7\u2715\u2a2f"), "x")
+_CROSSES = dict.fromkeys(map(ord, "\u00d7\u2573\u2715\u2716\u2a09\u2a2f\u0445\u0425"), "x")  # also the Cyrillic letter
+# NFKC would make letters of them, and of a name with one another name.
+_TRADE_MARKS = dict.fromkeys(map(ord, "\u00a9\u00ae\u2120\u2122"), " ")
+_UNSEEN = dict.fromkeys([0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)])
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[0-9a-z]")
+# A phrase does not go on as a word, but for an amount that sticks to it; and PD is not found in PD-1 or PD-L1.
+_END = r"(?![0-9a-z]|-l?[0-9])"
+_END_OF_LETTERS = r"(?!-l?[0-9])(?:(?![0-9a-z])|(?=[0-9][0-9.,]* ?(?:mg|\u03bcg|ug|mcg|g|ml|iu)(?![a-z])))"
+_EDITION = re.compile(r"(http://snomed\.info/sct)/[0-9]+(?:/.*)?")
+_OID = re.compile(r"(?:urn:oid:)?([0-2](?:\.[0-9]+){3,})", re.IGNORECASE)
 _REMEMBERED = 4096
 
 TEXT = "/CodeSystem/text"
@@ -29,7 +37,8 @@ TEXT = "/CodeSystem/text"
 
 def normalise(text: str, *, fold: bool = True) -> str:
     """The form in which phrases are compared: NFKC, case-folded, one kind of hyphen, cross and space."""
-    plain = unicodedata.normalize("NFKC", text).translate(_HYPHENS).translate(_CROSSES)
+    seen = text.translate(_UNSEEN).translate(_TRADE_MARKS)
+    plain = unicodedata.normalize("NFKC", seen).translate(_HYPHENS).translate(_CROSSES)
     return _SPACE.sub(" ", plain.casefold() if fold else plain).strip()
 
 
@@ -170,8 +179,7 @@ class ConceptMap:
 
     def canonical(self, system: str) -> str:
         """The one URI of a code system that goes by several."""
-        plain = system.strip().rstrip("/")
-        return self.aliases.get(plain, plain)
+        return canonical_system(system, self.aliases)
 
 
 def _most_exact(targets: frozenset[Target]) -> frozenset[str]:
@@ -180,9 +188,20 @@ def _most_exact(targets: frozenset[Target]) -> frozenset[str]:
     return exact or frozenset(one.code for one in targets)
 
 
+def canonical_system(system: str, aliases: Mapping[str, str]) -> str:
+    """The one URI of a code system: without version or edition, an OID as a URN, then by its aliases."""
+    plain = system.partition("|")[0].strip().rstrip("/")
+    if oid := _OID.fullmatch(plain):
+        plain = f"urn:oid:{oid[1]}"
+    elif edition := _EDITION.fullmatch(plain):
+        plain = edition[1]
+    return aliases.get(plain, plain)
+
+
 def _ended(phrase: str) -> str:
-    """The phrase, not going on as a word; and PD is not found in PD-1 or PD-L1."""
-    return re.escape(phrase) + (r"(?![0-9a-z]|-l?[0-9])" if _WORD.match(phrase[-1]) else "")
+    """The phrase, where it ends as a word."""
+    last = phrase[-1]
+    return re.escape(phrase) + (_END if last.isdecimal() else _END_OF_LETTERS if _WORD.match(last) else "")
 
 
 @dataclass(frozen=True)

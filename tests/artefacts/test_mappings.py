@@ -63,6 +63,38 @@ def test_every_artefact_is_valid_r4_and_says_what_it_is(path: Path) -> None:
     assert all(artefact[key] for key in ("version", "name", "title", "description", "copyright"))
 
 
+@pytest.mark.parametrize("path", [*MAPS, *SETS], ids=name_of)
+def test_every_map_and_value_set_names_its_sources_and_its_licence(path: Path) -> None:
+    artefact = read(path)
+    assert len(artefact["purpose"]) >= len("Our own.")
+    assert len(artefact["copyright"]) > 20
+
+
+def test_codes_of_a_licensed_system_come_with_its_licence() -> None:
+    """Who owns each code system that a map holds codes of is said in that map."""
+    owners = {
+        "http://snomed.info/sct": "SNOMED",
+        "http://loinc.org": "LOINC",
+        "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+        "http://www.whocc.no/atc": "ATC",
+        "http://www.ama-assn.org/go/cpt": "CPT",
+        "http://terminology.hl7.org/CodeSystem/mdr": "MedDRA",
+        "http://terminology.hl7.org/CodeSystem/HCPCS-all-codes": "HCPCS",
+        "http://www.cms.gov/Medicare/Coding/ICD10": "ICD-10-PCS",
+        "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+        "http://hl7.org/fhir/sid/icd-10": "World Health Organization",
+        "http://terminology.hl7.org/CodeSystem/icd-o-3": "ICD-O",
+        "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl": "NCI",
+    }
+    silent = [
+        (name_of(path), group["source"])
+        for path in MAPS
+        for group in read(path)["group"]
+        if owners.get(group["source"], "") not in read(path)["copyright"]
+    ]
+    assert silent == []
+
+
 def test_no_two_artefacts_share_a_url() -> None:
     urls = [read(path)["url"] for path in FILES]
     assert len(set(urls)) == len(urls) > 40

@@ -105,12 +105,43 @@ SPELLINGS = [
     "ＣＤ３×ＣＤ２０双抗",
     "抗CD3xCD20双抗注射液",
     "CD20xCD3双抗",
+    "CD3✕CD20双抗",
+    "CD3✖CD20双抗",
+    "CD3╳CD20双抗",
+    "CD3хCD20双抗",  # the Cyrillic letter
+    "CD3*CD20双抗",
 ]
 
 
 @pytest.mark.parametrize("text", SPELLINGS)
 def test_crosses_letters_and_widths_are_the_same_name(text: str) -> None:
     assert meaning("medication", text) == "cd3xcd20-bispecific-unspecified"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Columvi™", "Columvi™ 10 mg", "COLUMVI® i.v.", "Columvi℠", "©Columvi", "高罗华®10mg", "Columvi(R)"],
+)
+def test_a_trade_mark_is_no_letter_of_a_name(text: str) -> None:
+    assert meaning("medication", text) == "glofitamab"
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202c"])
+def test_letters_that_nobody_sees_are_no_letters(hidden: str) -> None:
+    assert meaning("medication", f"格菲{hidden}妥单抗") == "glofitamab"
+    assert meaning("medication", f"{hidden}Glo{hidden}fitamab") == "glofitamab"
+    assert meaning("observation", f"D-{hidden}二聚体") == "d-dimer"
+
+
+@pytest.mark.parametrize("dose", ["10mg", "2.5mg", "2,5mg", "10 mg", "10MG/10ml", "30ｍｇ", "100ug", "100μg", "100µg"])
+def test_an_amount_may_stick_to_a_name(dose: str) -> None:
+    assert meaning("medication", f"Columvi{dose}") == "glofitamab"
+    assert meaning("medication", f"注射用利妥昔单抗{dose}") == "rituximab"
+
+
+@pytest.mark.parametrize("text", ["columvi10", "columvi10x", "columvi10mgx", "columvia", "columvi2go", "xcolumvi10mg"])
+def test_other_letters_and_numbers_at_a_name_make_it_another_one(text: str) -> None:
+    assert meaning("medication", text) is None
 
 
 HYPHENS = ["-", "‐", "‑", "‒", "–", "—", "−", "－", "﹣"]
@@ -171,6 +202,31 @@ def test_a_code_is_looked_up_under_the_canonical_name_of_its_system() -> None:
         assert SMALL.translate(of((system, "1", ""))) == Translation("one", by="code")
     assert SMALL.translate(of(("urn:c", "1", ""))).code is None
     assert SMALL.translate(of(("", "1", ""))).code is None
+
+
+EVERYDAY = [
+    ("http://loinc.org", "http://loinc.org|2.77"),
+    ("http://loinc.org", "urn:oid:2.16.840.1.113883.6.1"),
+    ("http://loinc.org", "URN:OID:2.16.840.1.113883.6.1"),
+    ("http://loinc.org", "2.16.840.1.113883.6.1"),
+    ("http://snomed.info/sct", "http://snomed.info/sct/731000124108"),
+    ("http://snomed.info/sct", "http://snomed.info/sct/900000000000207008/version/20240101"),
+    ("http://snomed.info/sct", "http://snomed.info/sct|http://snomed.info/sct/731000124108/version/20240301"),
+    ("http://www.whocc.no/atc", "2.16.840.1.113883.6.73"),
+    ("http://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88"),
+]
+
+
+@pytest.mark.parametrize(("canonical", "written"), EVERYDAY)
+def test_versions_editions_and_bare_oids_name_the_same_system(canonical: str, written: str) -> None:
+    assert TABLES["observation"].canonical(written) == canonical
+
+
+@pytest.mark.parametrize(
+    "other", ["http://snomed.info/sctx", "http://snomed.info/xsct/1", "2.16.840.1.113883.6.999", "1"]
+)
+def test_another_system_stays_another_system(other: str) -> None:
+    assert TABLES["observation"].canonical(other).removeprefix("urn:oid:") == other
 
 
 def test_codes_beat_words_and_say_when_they_disagree() -> None:

@@ -10,10 +10,14 @@ from matplotlib.textpath import TextPath
 from report.course import WHOLE, person
 
 from fhir_adapter.cohort.events import RecordedScore
+from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.report.timeline.facts import facts_of
-from fhir_adapter.report.timeline.figure import LABELS, WIDTH, Figure, Placed, figure_of
+from fhir_adapter.report.timeline.figure import LABELS, WIDTH, Figure, figure_of
 from fhir_adapter.report.timeline.laboratory import HEIGHT, Panel, short
 from fhir_adapter.report.timeline.lettering import Rows, fitted, width
+from fhir_adapter.report.timeline.person import Person
+from fhir_adapter.report.timeline.placing import Placed
+from fhir_adapter.rules.judge import judge
 
 
 def figure(table: str = WHOLE, **parameters: object) -> Figure:
@@ -33,7 +37,7 @@ def panel(name: str, table: str = WHOLE) -> Panel:
 
 def test_the_lanes_tell_the_course_from_the_diagnosis_to_the_laboratory() -> None:
     drawn = figure()
-    assert [one.name for one in drawn.headings] == [
+    assert [one.text for one in drawn.labels if one.kind == "section"] == [
         *("Course", "Treatment", "Disease", "Toxicity", "Lengths", "Laboratory")
     ]
     names = [row.name for row in drawn.rows]
@@ -46,7 +50,7 @@ def test_every_dated_record_can_be_pointed_at() -> None:
     facts = facts_of(one.subject, one.study)
     drawn = figure_of(one, facts)
     told = " | ".join(
-        [mark.tells for row in drawn.rows for mark in row.marks]
+        [mark.mark.tells for row in drawn.rows for mark in row.marks]
         + [point.tells for row in drawn.rows if row.panel for point in row.panel.points]
     )
     assert [fact.tells for fact in facts if fact.tells not in told] == []
@@ -75,7 +79,7 @@ def test_chips_of_one_lane_do_not_cover_each_other() -> None:
 
 
 def test_a_response_says_its_category_and_not_by_colour_alone() -> None:
-    assert [(one.text, one.tone) for one in lane("Response")] == [
+    assert [(one.mark.text, one.mark.tone) for one in lane("Response")] == [
         *(("CR", "complete"), ("SD", "stable"), ("PD", "progression"), ("PR", "response"), ("PD", "progression"))
     ]
 
@@ -105,29 +109,29 @@ def test_a_day_that_is_known_covers_nothing_more() -> None:
 
 
 def test_a_dose_given_perhaps_is_drawn_hollow() -> None:
-    assert [one.faint for one in lane("Glofitamab")] == [False, False, True]
+    assert [one.mark.faint for one in lane("Glofitamab")] == [False, False, True]
 
 
 def test_the_earlier_drugs_share_a_lane() -> None:
-    assert [one.tells for one in lane("Earlier drugs")] == ["2021-03-01, Doxorubicin", "2021-03-01, Rituximab"]
+    assert [one.mark.tells for one in lane("Earlier drugs")] == ["2021-03-01, Doxorubicin", "2021-03-01, Rituximab"]
 
 
 def test_a_length_runs_from_its_first_to_its_last_day() -> None:
     [vein] = lane("Vein to vein")
-    assert vein.text == "29 days"
+    assert vein.lettering.text == "29 days"
     collected, infused = lane("Cells")
     assert (vein.left, vein.right) == pytest.approx((collected.x, infused.x))
 
 
 def test_an_endpoint_says_how_it_ended() -> None:
-    assert [(one.text, one.end) for one in lane("PFS")] == [("126 days, progression", "event")]
+    assert [(one.mark.text, one.mark.end) for one in lane("PFS")] == [("126 days, progression", "event")]
     alive = WHOLE.replace("2024-02    | death", "").replace("2023-09-12 | PD", "2023-09-12 | PR")
-    assert [one.end for one in lane("PFS", alive)] == ["censored"]
+    assert [one.mark.end for one in lane("PFS", alive)] == ["censored"]
 
 
 def test_findings_of_one_day_and_kind_share_a_chip() -> None:
     more = "\n2023-03-20 | lesion 90.5\n2023-03-20 | disease in lung\n2023-03-20 | disease in spleen"
-    found = {one.text: one.tells for one in lane("State of disease", WHOLE + more)}
+    found = {one.mark.text: one.mark.tells for one in lane("State of disease", WHOLE + more)}
     assert list(found) == ["ECOG 1", "2 extranodal", "90.5 mm", "stage 4"]
     assert found["90.5 mm"].count("Longest diameter") == 2
 
@@ -141,13 +145,13 @@ def test_scores_that_somebody_wrote_down_are_shown_by_their_name() -> None:
     )
     whole = one.subject.model_copy(update={"recorded_scores": scores})
     drawn = figure_of(one, facts_of(whole, one.study))
-    assert "IPI 3, NCCN-IPI 5" in [mark.text for row in drawn.rows for mark in row.marks]
+    assert "IPI 3, NCCN-IPI 5" in [mark.mark.text for row in drawn.rows for mark in row.marks]
 
 
 def test_two_records_of_one_infusion_are_one_sign() -> None:
-    signs = [one for one in lane("Cells", WHOLE + "\n2023-05-09 | infusion") if one.shape == "infusion"]
+    signs = [one for one in lane("Cells", WHOLE + "\n2023-05-09 | infusion") if one.mark.shape == "infusion"]
     assert len(signs) == 1
-    assert signs[0].tells.count("CD19 CAR-T cells") == 2
+    assert signs[0].mark.tells.count("CD19 CAR-T cells") == 2
 
 
 def test_the_collection_the_infusion_and_the_cut_go_through_all_lanes() -> None:
@@ -190,6 +194,13 @@ def test_a_single_value_without_limits_is_drawn_in_the_middle() -> None:
 def test_a_curve_never_crosses_a_change_of_scale() -> None:
     values = "2023-05-12 | albumin 40 (35-55)\n2023-05-20 | albumin 41 (35-55)\n2023-12-20 | albumin 42 (35-55)"
     drawn = panel("Albumin", WHOLE + values)
+    assert [len(curve.split()) for curve in drawn.curves] == [2]
+
+
+def test_a_value_whose_day_is_not_known_is_on_no_curve() -> None:
+    values = "2023-05 | albumin 30 (35-55)\n2023-05-12 | albumin 40 (35-55)\n2023-05-20 | albumin 41 (35-55)"
+    drawn = panel("Albumin", WHOLE + values)
+    assert len(drawn.points) == 3
     assert [len(curve.split()) for curve in drawn.curves] == [2]
 
 
@@ -240,3 +251,26 @@ def test_what_does_not_fit_beside_goes_below() -> None:
     rows = Rows(gap=2)
     assert [rows.place(0, 10), rows.place(5, 15), rows.place(13, 20), rows.place(14, 30)] == [0, 1, 0, 2]
     assert len(rows) == 3
+
+
+def test_two_values_of_one_record_are_graded_each_by_its_own_rule() -> None:
+    one = person(WHOLE + "2023-05-16 | platelets 9 (125-350)")
+    blood_count = next(lab.source for lab in one.subject.labs if lab.observable == "platelets")
+    labs = tuple(
+        lab.model_copy(update={"source": blood_count}) if lab.on and lab.on.iso == "2023-05-16" else lab
+        for lab in one.subject.labs
+    )
+    found = judge(one.subject.model_copy(update={"labs": labs}), one.study)
+    assert isinstance(found, Judgement)
+    counted = Person(one.study, found.subject, tuple(found.findings()))
+    worst = {name: tox.code for (name, _), tox in counted.graded.items()}
+    assert worst == {
+        "neutrophils": "neutrophil-count-decreased",
+        "platelets": "platelet-count-decreased",
+        "ast": "ast-increased",
+    }
+    drawn = {
+        row.name: row.panel.worst for row in figure_of(counted, facts_of(found.subject, one.study)).rows if row.panel
+    }
+    assert drawn["Platelets"] == "worst 9, grade 4"
+    assert drawn["Neutrophils"] == "worst <0.1, grade 4"

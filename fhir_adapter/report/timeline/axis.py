@@ -126,11 +126,10 @@ def axis_of(person: Person, days: Iterable[PartialDate], left: float, right: flo
 
 def _openings(person: Person, first: date) -> Iterator[tuple[date, str, float, date | None]]:
     """(first day, title, share of the width, day zero) of the stretches that the course of the person has."""
-    index, exposures = person.index, person.exposures
-    antibody = exposures.exposures[0].first.earliest - _LEAD if exposures and exposures.exposures else None
+    index, antibody = person.index, person.first_antibody
     yield first, "earlier" if antibody or index else "whole course", 0.17, None
     if antibody:
-        yield antibody, "from the antibody on", 0.25, None
+        yield antibody.earliest - _LEAD, "from the antibody on", 0.25, None
     if index:
         infused, parameters = index.infusion, person.study.parameters
         around = infused.earliest - timedelta(days=parameters.conditioning_window_days)

@@ -1,4 +1,4 @@
-"""The figure in pixels: where every lane, mark, word and line goes. The template only draws it."""
+"""The figure in pixels: where every lane, panel, name and line goes. The template only draws it."""
 
 from __future__ import annotations
 
@@ -11,46 +11,23 @@ from fhir_adapter.report.timeline import laboratory
 from fhir_adapter.report.timeline.axis import Axis, Stretch, Tick, axis_of
 from fhir_adapter.report.timeline.facts import Fact
 from fhir_adapter.report.timeline.laboratory import Panel, panels_of
-from fhir_adapter.report.timeline.lanes import Lane, Mark, Shape, lanes_of
+from fhir_adapter.report.timeline.lanes import Lane, lanes_of
 from fhir_adapter.report.timeline.lettering import Rows, fitted, width
 from fhir_adapter.report.timeline.person import Person
+from fhir_adapter.report.timeline.placing import SIZE, Placed, place
 
 WIDTH = 1280
 LABELS = 228  # the column with the names of the lanes
 _RIGHT = WIDTH - 14
 _HEAD = 88
 _ROW, _SECTION, _PAD = 21, 24, 5
-SIZE = 12  # of the type
-_LONGEST_CHIP = 150
-_LEAST = 3  # pixels that can still be seen
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A mark: its middle, the box it fills, and, for a day not known exactly, all the days it can be.
-
-    `sure` is the part of a bar that holds whatever these days are; None when there is no such part.
-    """
-
-    shape: Shape
-    x: float
-    y: float
-    left: float
-    right: float
-    tells: str
-    tone: str
-    faint: bool
-    text: str = ""
-    text_x: float = 0.0
-    anchor: Literal["start", "middle", "end"] = "middle"
-    end: Literal["", "event", "censored"] = ""
-    vague: tuple[tuple[float, float], ...] = ()
-    sure: tuple[float, float] | None = None
+_INDENT, _NUMBERS = 8, 40  # before a name, and for the numbers of a scale
+_SMALL = 10.5  # the type of units
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A lane, or a laboratory panel."""
+    """A lane with its marks, or a laboratory panel."""
 
     name: str
     top: float
@@ -60,14 +37,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    name: str
+class Label:
+    """A text in the column of names."""
+
+    text: str
+    x: float
     y: float
+    kind: Literal["section", "word", "unit", "worst"]
+    anchor: Literal["start", "end"] = "start"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line through all lanes, at a day that everything is seen from."""
+    """A line through all lanes, at a day that everything is seen from; its text stands in a `row` of the head."""
 
     x: float
     text: str
@@ -79,14 +61,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The drawing, `WIDTH` by `height`."""
+    """The drawing, `width` by `height`; the first `label_width` pixels are the column of names."""
 
     height: float
     stretches: tuple[Stretch, ...]
     ticks: tuple[Tick, ...]
-    headings: tuple[Heading, ...]
+    labels: tuple[Label, ...]
     rows: tuple[Row, ...]
     rules: tuple[Rule, ...]
+    width: int = WIDTH
+    label_width: int = LABELS
 
 
 def figure_of(person: Person, facts: Sequence[Fact]) -> Figure:
@@ -94,141 +78,55 @@ def figure_of(person: Person, facts: Sequence[Fact]) -> Figure:
     days = [one.on for one in facts if one.on]
     days += [PartialDate.on(day) for time in person.times for day in (time.start, time.end)]
     axis = axis_of(person, days, LABELS, _RIGHT)
-    headings, rows = _stacked(lanes_of(person, facts), panels_of(person, facts, axis), axis)
+    labels, rows = _stacked(lanes_of(person, facts), panels_of(person, facts, axis), axis)
     return Figure(
         height=(rows[-1].top + rows[-1].height if rows else _HEAD) + _PAD,
         stretches=axis.stretches,
         ticks=tuple(tick for stretch in axis.stretches for tick in stretch.ticks()),
-        headings=headings,
+        labels=labels,
         rows=rows,
         rules=tuple(_rules(person, axis)),
     )
 
 
-def _stacked(lanes: Sequence[Lane], panels: Sequence[Panel], axis: Axis) -> tuple[tuple[Heading, ...], tuple[Row, ...]]:
+def _stacked(lanes: Sequence[Lane], panels: Sequence[Panel], axis: Axis) -> tuple[tuple[Label, ...], tuple[Row, ...]]:
     """Lanes and panels under one another, each section under its heading."""
-    headings: list[Heading] = []
+    labels: list[Label] = []
     rows: list[Row] = []
-    y = float(_HEAD)
-    for name, section, lane, panel in [
-        *((one.name, one.section, one, None) for one in lanes),
-        *((one.name, "Laboratory", None, one) for one in panels),
-    ]:
-        if not headings or headings[-1].name != section:
-            headings.append(Heading(section, y))
+    y, section = float(_HEAD), ""
+    stacked: tuple[Lane | Panel, ...] = (*lanes, *panels)
+    for one in stacked:
+        if one.section != section:
+            section = one.section
+            labels.append(Label(section, 0, y + 17, "section"))
             y += _SECTION
-        row = _lane(lane, y, axis) if lane else Row(name, y, laboratory.HEIGHT, panel=panel)
+        row = _lane(one, y, axis) if isinstance(one, Lane) else Row(one.name, y, laboratory.HEIGHT, panel=one)
+        labels += _labels(row)
         rows.append(row)
         y += row.height
-    return tuple(headings), tuple(rows)
+    return tuple(labels), tuple(rows)
+
+
+def _labels(row: Row) -> Iterator[Label]:
+    if not row.panel:
+        yield Label(fitted(row.name, SIZE, LABELS - 2 * _INDENT), _INDENT, row.top + 20, "word")
+        return
+    room, panel = LABELS - _INDENT - _NUMBERS, row.panel
+    yield Label(fitted(panel.name, SIZE, room), _INDENT, row.top + 15, "word")
+    yield Label(fitted(panel.note, _SMALL, room), _INDENT, row.top + 28, "unit")
+    yield Label(fitted(panel.worst, _SMALL, room, bold=True), _INDENT, row.top + 41, "worst")
+    yield Label(panel.top_value, LABELS - _INDENT, row.top + 12, "unit", "end")
+    yield Label(panel.bottom_value, LABELS - _INDENT, row.top + row.height - 4, "unit", "end")
 
 
 def _lane(lane: Lane, top: float, axis: Axis) -> Row:
     rows = Rows(gap=3)
     placed: list[Placed] = []
     for mark in lane.marks:
-        bare = _placed(mark, axis)
-        left, right = _taken(bare)
-        number = 0 if mark.shape in ("dose", "tick") else rows.place(left, right)
+        bare = place(mark, axis)
+        number = 0 if mark.shape in ("dose", "tick") else rows.place(*bare.taken)
         placed.append(replace(bare, y=top + _PAD + _ROW * (number + 0.5)))
     return Row(lane.name, top, len(rows) * _ROW + 2 * _PAD, tuple(placed))
-
-
-def _placed(mark: Mark, axis: Axis) -> Placed:
-    match mark.shape:
-        case "chip":
-            return _chip(mark, axis)
-        case "bar":
-            return _bar(mark, axis)
-        case "dose" if mark.until and mark.until != mark.on:
-            return _bar(mark, axis)
-        case _:
-            return _symbol(mark, axis)
-
-
-def _chip(mark: Mark, axis: Axis) -> Placed:
-    text = fitted(mark.text, SIZE, _LONGEST_CHIP, bold=True)
-    half = width(text, SIZE, bold=True) / 2 + 6
-    x = min(max(axis.middle(mark.on), axis.left + half), axis.right - half)
-    return Placed(
-        "chip", x, 0, x - half, x + half, mark.tells, mark.tone, mark.faint, text, x, vague=_vague(axis, mark.on)
-    )
-
-
-def _symbol(mark: Mark, axis: Axis) -> Placed:
-    """A sign of its own, with its text to the right of it."""
-    x = axis.middle(mark.on)
-    vague = _vague(axis, mark.on, *((mark.until,) if mark.until else ()))
-    is_near_border = x + 12 + width(mark.text, SIZE) > axis.right
-    text_x, anchor = (x - 10, "end") if is_near_border else (x + 10, "start")
-    return Placed(
-        mark.shape,
-        *(x, 0, x - 6, x + 6, mark.tells, mark.tone, mark.faint),
-        text=mark.text,
-        text_x=text_x,
-        anchor="end" if anchor == "end" else "start",
-        vague=vague,
-    )
-
-
-def _bar(mark: Mark, axis: Axis) -> Placed:
-    """From the first to the last day; what is not sure is drawn apart."""
-    until = mark.until or mark.on
-    is_length = mark.tone in ("length", "time")  # from one day to another, and not both of them
-    begin, end = (axis.noon, axis.noon) if is_length else (axis.x, axis.night)
-    left, right = _visible(begin(mark.on.earliest), end(until.latest))
-    sure = begin(mark.on.latest), end(until.earliest)
-    text, text_x, anchor = _lettered(mark, left, right, axis)
-    return Placed(
-        mark.shape,
-        *((left + right) / 2, 0, left, right, mark.tells, mark.tone, mark.faint),
-        text=text,
-        text_x=text_x,
-        anchor=anchor,
-        end=mark.end,
-        vague=_vague(axis, mark.on, until),
-        sure=_visible(*sure) if sure[0] < sure[1] or mark.on == until else None,
-    )
-
-
-def _visible(left: float, right: float) -> tuple[float, float]:
-    """Both ends, as far apart as can be seen."""
-    missing = max(0.0, _LEAST - (right - left)) / 2
-    return left - missing, right + missing
-
-
-def _lettered(
-    mark: Mark, left: float, right: float, axis: Axis
-) -> tuple[str, float, Literal["start", "middle", "end"]]:
-    """The text, and where it stands: in the bar if it fits, else beside it."""
-    room, middle = width(mark.text, SIZE) + 14, (left + right) / 2
-    if room <= right - left:
-        return mark.text, middle, "middle"
-    if mark.tone == "line":  # lines of therapy follow upon one another: there is no room beside
-        return _line_text(mark.text, right - left - 6), middle, "middle"
-    if right + room <= axis.right:
-        return mark.text, right + 9, "start"
-    return mark.text, left - 9, "end"
-
-
-def _line_text(text: str, room: float) -> str:
-    """The number of a line and as much of its drugs as is worth reading."""
-    number, _, drugs = text.partition("  ")
-    short = fitted(drugs, SIZE, room - width(f"{number}  ", SIZE))
-    return f"{number}  {short}" if len(short) > 3 else number
-
-
-def _taken(placed: Placed) -> tuple[float, float]:
-    """The room that a mark with its text takes."""
-    if not placed.text:
-        return placed.left, placed.right
-    long = width(placed.text, SIZE)
-    begin = {"start": placed.text_x, "middle": placed.text_x - long / 2, "end": placed.text_x - long}[placed.anchor]
-    return min(placed.left, begin), max(placed.right, begin + long)
-
-
-def _vague(axis: Axis, *days: PartialDate) -> tuple[tuple[float, float], ...]:
-    return tuple(axis.span(day) for day in dict.fromkeys(days) if not day.exact)
 
 
 def _rules(person: Person, axis: Axis) -> Iterator[Rule]:

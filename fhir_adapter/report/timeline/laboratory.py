@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby, pairwise
 from typing import Literal
 
 from fhir_adapter.cohort.events import Lab
-from fhir_adapter.cohort.finding import Toxicity
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.report.timeline.axis import Axis
 from fhir_adapter.report.timeline.facts import Fact, limits, pretty
@@ -51,7 +50,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The values of one observable; `y` is counted from the top of the panel."""
+    """The values of one observable; every `y` is counted from the top of the panel."""
 
     name: str
     note: str
@@ -61,6 +60,7 @@ class Panel:
     bands: tuple[Band, ...]
     curves: tuple[str, ...]
     points: tuple[Point, ...]
+    section: str = "Laboratory"
 
 
 Dated = tuple[PartialDate, Lab, Fact]
@@ -84,23 +84,26 @@ def _panel(person: Person, name: str, values: Sequence[Dated], axis: Axis) -> Pa
     height = _scale(low, high)
     last = values[-1][1]
     normal = f"normal {limits(last, short)}" if limits(last) else "limits not told"
-    grades = person.toxicities()
     return Panel(
         name=person.study.display(name).partition(",")[0].partition(" in ")[0],
         note=" · ".join(filter(None, (pretty(last.unit), normal))),
-        worst=_worst(values, grades),
+        worst=_worst(person, values),
         top_value=short(high),
         bottom_value=short(low) if low < high else "",
         bands=tuple(_bands(values, axis, height)),
         curves=tuple(_curves(values, axis, height)),
-        points=tuple(_points(values, grades, axis, height)),
+        points=tuple(_points(person, values, axis, height)),
     )
 
 
-def _worst(values: Sequence[Dated], grades: Mapping[str, Toxicity]) -> str:
+def _key(lab: Lab) -> tuple[str, str]:
+    return lab.observable, str(lab.source)
+
+
+def _worst(person: Person, values: Sequence[Dated]) -> str:
     """The value that a grade rests on, with the grade if there is one."""
     for _, lab, _ in values:
-        if found := grades.get(str(lab.source)):
+        if found := person.graded.get(_key(lab)):
             graded = f", grade {found.grade}" if found.grade else ""
             return f"worst {lab.comparator}{short(lab.value)}{graded}"
     return ""
@@ -116,15 +119,13 @@ def _scale(low: float, high: float) -> Callable[[float], float]:
     return lambda value: HEIGHT - _MARGIN - (HEIGHT - 2 * _MARGIN) * (measure(value) - begin) / length
 
 
-def _points(
-    values: Sequence[Dated], grades: Mapping[str, Toxicity], axis: Axis, height: Callable[[float], float]
-) -> Iterator[Point]:
+def _points(person: Person, values: Sequence[Dated], axis: Axis, height: Callable[[float], float]) -> Iterator[Point]:
     for on, lab, fact in values:
         at = axis.middle(on), height(float(lab.value)), *axis.span(on)
-        yield Point(*at, _place(lab), bool(lab.comparator), fact.tells, str(lab.source) in grades)
+        yield Point(*at, _beside_limits(lab), bool(lab.comparator), fact.tells, _key(lab) in person.graded)
 
 
-def _place(lab: Lab) -> Place:
+def _beside_limits(lab: Lab) -> Place:
     """A bound counts as low or high only when it proves it."""
     if lab.lower_limit is not None and lab.comparator not in (">", ">=") and lab.value < lab.lower_limit:
         return "low"
@@ -134,9 +135,10 @@ def _place(lab: Lab) -> Place:
 
 
 def _curves(values: Sequence[Dated], axis: Axis, height: Callable[[float], float]) -> Iterator[str]:
-    """One line for each stretch: across a change of scale a slope would mean nothing."""
-    for _, some in groupby(values, key=lambda one: axis.stretch(one[0].earliest)):
-        points = [f"{axis.middle(on):.1f},{height(float(lab.value)):.1f}" for on, lab, _ in some]
+    """One line for each stretch: across a change of scale a slope would mean nothing. Vague days are in none."""
+    exact = [(on, lab) for on, lab, _ in values if on.exact]
+    for _, some in groupby(exact, key=lambda one: axis.stretch(one[0].earliest)):
+        points = [f"{axis.middle(on):.1f},{height(float(lab.value)):.1f}" for on, lab in some]
         if len(points) > 1:
             yield " ".join(points)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeVar
+from typing import Literal
 
 from fhir_adapter.cohort import events
-from fhir_adapter.cohort.finding import Lines
+from fhir_adapter.cohort.finding import Lines, Span
 from fhir_adapter.cohort.response_system import UNSPECIFIED
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.report.timeline.facts import SCORES, Fact, grade
 from fhir_adapter.report.timeline.person import Person
 
-Shape = Literal["dose", "bar", "chip", "collection", "infusion", "tick"]
-E = TypeVar("E", bound=events.Event)
+Shape = Literal["dose", "line", "length", "chip", "collection", "infusion", "tick"]
+"""What a mark looks like; a `length` runs from one day to another, everything else fills its days."""
+
+Ending = Literal["", "event", "censored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Mark:
     """Something that was on a day, or from a day until another.
 
     `tells` is said to whoever points at it, `text` is written on it. `faint` marks do not count, or only perhaps.
-    `end` says how a bar ends: with an `event`, `censored`, or just so.
+    `end` says how a length ends: with an `event`, `censored`, or just so.
     """
 
     on: PartialDate
@@ -33,7 +35,7 @@ class Mark:
     tone: str = "plain"
     until: PartialDate | None = None
     faint: bool = False
-    end: Literal["", "event", "censored"] = ""
+    end: Ending = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def lanes_of(person: Person, facts: Sequence[Fact]) -> tuple[Lane, ...]:
         Lane("Disease", "Response", _chips(dated, lambda event: _response(event, kinds))),
         Lane("Disease", "State of disease", tuple(_state(dated))),
         Lane("Toxicity", "Adverse events", _chips(dated, _toxicity)),
-        *_lengths(person),
+        *_before_infusion(person),
+        *_endpoints(person),
     )
     return tuple(lane for lane in found if lane.marks)
 
@@ -126,7 +129,7 @@ def _cells(facts: Iterable[Fact]) -> Iterator[Mark]:
             case events.Infusion(on=PartialDate() as on):
                 infused.setdefault(on, []).append(fact.tells)
     for on, told in infused.items():
-        yield Mark(on, "infusion", "; ".join(told), "CAR-T", "cells")
+        yield Mark(on, "infusion", "; ".join(told), "CAR-T", "infusion")
 
 
 def _drugs(person: Person, facts: Sequence[Fact]) -> Iterator[Lane]:
@@ -135,8 +138,7 @@ def _drugs(person: Person, facts: Sequence[Fact]) -> Iterator[Lane]:
     for fact in facts:
         if isinstance(fact.event, events.Dose) and fact.on:
             by_agent.setdefault(fact.event.agent, []).append(_dose(fact.on, fact, fact.event))
-    exposures = person.exposures
-    began = exposures.exposures[0].first if exposures and exposures.exposures else None
+    began = person.first_antibody
     since = {agent: marks for agent, marks in by_agent.items() if not began or began.perhaps_on_or_before(marks[-1].on)}
     earlier = [mark for agent, marks in by_agent.items() if agent not in since for mark in marks]
     yield Lane("Treatment", "Earlier drugs", tuple(earlier))
@@ -184,29 +186,35 @@ def _lines(person: Person) -> Iterator[Mark]:
     for line in found.lines if found else ():
         agents = " + ".join(person.study.display(agent) for agent in line.agents)
         tells = f"line {line.number}: {agents}, {line.first.iso} to {line.last.iso}"
-        yield Mark(line.first, "bar", tells, f"{line.number}  {agents}", "line", line.last)
+        yield Mark(line.first, "line", tells, f"{line.number}  {agents}", "line", line.last)
 
 
-def _lengths(person: Person) -> Iterator[Lane]:
-    """The lengths that the study asks for: before the infusion, and to each endpoint."""
-    index, exposures = person.index, person.exposures
-    anchor = index and (index.infusion if person.study.parameters.washout_to == "infusion" else index.apheresis)
-    washout = person.finding("washout")
-    if anchor and exposures and washout:
-        days = _days(washout.value.shortest, washout.value.longest) if washout.value else "not known"
-        mark = Mark(exposures.last_dose, "bar", washout.sentence, days, "length", anchor)
+def _before_infusion(person: Person) -> Iterator[Lane]:
+    """The washout, and the time from the collection to the infusion."""
+    index, exposures, washout = person.index, person.exposures, person.value("washout", Span)
+    if not index:
+        return
+    to = index.infusion if person.study.parameters.washout_to == "infusion" else index.apheresis
+    if washout and exposures and to:
+        days = _days(washout.shortest, washout.longest)
+        mark = Mark(exposures.last_dose, "length", f"Washout: {days}", days, "before", to)
         yield Lane("Lengths", "Washout", (mark,))
-    if index and index.apheresis and index.vein_to_vein:
+    if index.vein_to_vein and index.apheresis:
         days = _days(index.vein_to_vein.shortest, index.vein_to_vein.longest)
-        tells = f"From the collection to the infusion: {days}."
-        yield Lane("Lengths", "Vein to vein", (Mark(index.apheresis, "bar", tells, days, "length", index.infusion),))
+        tells = f"From the collection to the infusion: {days}"
+        yield Lane("Lengths", "Vein to vein", (Mark(index.apheresis, "length", tells, days, "before", index.infusion),))
+
+
+def _endpoints(person: Person) -> Iterator[Lane]:
+    """The time to each endpoint, with how it ended."""
     for time in person.times:
         days, reason = _days(time.days_min, time.days_max), time.reason.replace("_", " ")
-        tells = f"{time.endpoint}: {'event' if time.event else 'censored'} after {days} ({reason})"
-        start = PartialDate.on(time.start)
-        end = PartialDate(time.start + timedelta(days=time.days_min), time.start + timedelta(days=time.days_max))
-        ended: Literal["event", "censored"] = "event" if time.event else "censored"
-        yield Lane("Lengths", time.endpoint, (Mark(start, "bar", tells, f"{days}, {reason}", "time", end, end=ended),))
+        end: Ending = "event" if time.event else "censored"
+        tells = f"{time.endpoint}: {end} after {days} ({reason})"
+        first, last = (time.start + timedelta(days=each) for each in (time.days_min, time.days_max))
+        text, start = f"{days}, {reason}", PartialDate.on(time.start)
+        mark = Mark(start, "length", tells, text, "after", PartialDate(first, last), end=end)
+        yield Lane("Lengths", time.endpoint, (mark,))
 
 
 def _days(shortest: int, longest: int) -> str:

@@ -10,7 +10,6 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fhir_adapter.report.timeline import figure, laboratory
 from fhir_adapter.report.timeline.facts import Fact, facts_of
 from fhir_adapter.report.timeline.figure import figure_of
 from fhir_adapter.report.timeline.person import Person
@@ -40,21 +39,21 @@ def render(person: Person) -> bytes:
             undated=[one for one in facts if not one.on],
             summary=_summary(facts),
             figure=figure_of(person, facts),
-            size=figure,
-            panel_height=laboratory.HEIGHT,
         )
         .encode("utf-8")
     )
 
 
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("fhir_adapter.report.timeline", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["px"] = "{:.1f}".format
+    return made
 
 
 def _summary(facts: Sequence[Fact]) -> str:

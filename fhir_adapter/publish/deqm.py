@@ -78,15 +78,21 @@ def _group_id(group: Resource) -> str:
 
 
 def _counted(part: Resource) -> Resource:
-    """A group or stratum with the populations whose count is told, and the strata that have any."""
-    told = {**part, "population": [one for one in part.get("population", ()) if "count" in one]}
+    """A group or stratum with the populations whose count is told, and the strata that have any.
+
+    A group without any keeps all of its populations, which say why they have none: it was asked for.
+    """
+    populations = part.get("population", ())
+    told = {**part, "population": [one for one in populations if "count" in one] or list(populations)}
     if "stratifier" in part:
         told["stratifier"] = [_stratified(one) for one in part["stratifier"]]
     return told
 
 
 def _stratified(stratifier: Resource) -> Resource:
-    strata = [counted for one in stratifier.get("stratum", ()) if (counted := _counted(one))["population"]]
+    """A stratum whose counts are all withheld is left out: the profile wants them."""
+    told = [one for one in stratifier.get("stratum", ()) if any("count" in part for part in one["population"])]
+    strata = [_counted(one) for one in told]
     rest = {name: value for name, value in stratifier.items() if name != "stratum"}
     return {**rest, "stratum": strata} if strata else rest
 

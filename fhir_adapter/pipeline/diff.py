@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from fhir_adapter.pipeline.result_read import Result, Told
+from fhir_adapter.pipeline.result_read import About, Result, Told
 
 _SAME = 1e-9  # relative; another build of a numerical library may differ in the last digits, and nothing has moved
 _NOT_COMPARED = {"label", "parameters"}  # of an estimate: a name, and what is told once for the whole run
@@ -92,9 +92,9 @@ def compare(before: Result, after: Result) -> Difference:
     """From `before` to `after`. People are in order of their id, rules and estimates in the order of the results."""
     return Difference(
         before=before.name,
-        before_at=before.about["started_at"],
+        before_at=before.about.started_at,
         after=after.name,
-        after_at=after.about["started_at"],
+        after_at=after.about.started_at,
         runs=(*_runs(before.about, after.about), *_files(before.inputs, after.inputs)),
         people_before=len(before.people),
         people_after=len(after.people),
@@ -105,26 +105,25 @@ def compare(before: Result, after: Result) -> Difference:
     )
 
 
-def _runs(before: Told, after: Told) -> Iterator[Change]:
+def _runs(before: About, after: About) -> Iterator[Change]:
     """What the two runs differ in. What only one of them tells is not compared."""
     old, new = _inputs(before), _inputs(after)
     changes = [Change(what, old[what], new[what]) for what in old if what in new and old[what] != new[what]]
     yield from changes
     # The fingerprint is over the parameters too: it tells of the files only where nothing else of the study differs.
-    fingerprints = before["study"]["fingerprint"], after["study"]["fingerprint"]
+    fingerprints = before.study.fingerprint, after.study.fingerprint
     if fingerprints[0] != fingerprints[1] and not any(one.what.startswith(("study", "parameter")) for one in changes):
         yield Change("study files", *fingerprints)
 
 
-def _inputs(about: Told) -> dict[str, object]:
+def _inputs(about: About) -> dict[str, object]:
     """Everything that results depend on, by a name for people."""
-    study = about["study"]
     return {
-        "records": about["content_sha256"],
-        "source": about["source"],
-        "study": f"{study['id']} {study['version']}",
-        **{f"parameter {name}": value for name, value in about["parameters"].items()},
-        "software": about["software"],
+        "records": about.content_sha256,
+        "source": about.source,
+        "study": f"{about.study.id} {about.study.version}",
+        **{f"parameter {name}": value for name, value in about.parameters.items()},
+        "software": about.software,
     }
 
 

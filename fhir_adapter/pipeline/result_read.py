@@ -32,6 +32,26 @@ _MOMENT = re.compile(r"\d+|\d{4}-\d\d-\d\d")
 Told = dict[str, Any]  # one JSON object of the output folder
 
 
+class StudyAsked(msgspec.Struct, frozen=True):
+    """Which study; the fingerprint is over its files and parameters."""
+
+    id: str
+    version: str
+    fingerprint: str
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a result was made from, as in `run.json`; `started_at` is the instant at which its run began."""
+
+    software: str
+    started_at: str
+    source: str
+    study: StudyAsked
+    parameters: dict[str, Any]
+    content_sha256: str
+    asked: Told = {}
+
+
 @dataclass(frozen=True)
 class Result:
     """What one run has left.
@@ -42,7 +62,7 @@ class Result:
     """
 
     name: str
-    about: Told
+    about: About
     inputs: Mapping[str, str]
     people: Mapping[str, tuple[str, ...]]
     findings: Mapping[str, tuple[bytes, ...]]
@@ -80,18 +100,28 @@ def read_last_two(out: OutputFolder) -> tuple[Result, Result]:
 
 
 def _read_folder(folder: Path) -> Result:
+    """The results in a folder; those of an output folder all from one generation, whatever is published meanwhile."""
+    place = next(reversed(OutputFolder(folder).generations()), folder)
+
     def read(name: str) -> bytes | None:
         try:
-            return (folder / name).read_bytes()
+            return (place / name).read_bytes()
         except OSError:
             return None
 
+    written = read("run.json")
+    if written is None:
+        raise _no_results(str(folder))
     try:
-        about = json.loads(read("run.json") or b"null") or {}
-        return _result(str(folder), about, _inputs(about.get("asked", {})), read)
-    except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as problem:
+        about = msgspec.json.decode(written, type=About)
+        return _result(str(folder), about, _inputs(about.asked), read)
+    except (ValueError, KeyError, TypeError) as problem:  # msgspec's are ValueErrors
         hint = "make them again with `fhir-adapter run`"
         raise UsageError(f"the results in {folder} cannot be read", hint) from problem
+
+
+def _no_results(name: str) -> UsageError:
+    return UsageError(f"there are no results in {name}", "name an output folder that a run has written")
 
 
 def _judge_again(run: str, settings: Settings) -> Result:
@@ -100,15 +130,15 @@ def _judge_again(run: str, settings: Settings) -> Result:
     with Store.reopen(OutputFolder(settings.out).store) as store:
         moment = known(store, run)
         cohort = build(moment.view, folder)
-        about: Told = {
-            "software": SOFTWARE,
-            "started_at": moment.run.started_at,
-            "source": store.source,
-            "content_sha256": moment.view.content_hash(),
-        }
-    study = folder.study
-    about["study"] = {"id": study.id, "version": study.version, "fingerprint": study.fingerprint}
-    about["parameters"] = json.loads(study.parameters.model_dump_json())
+        study = folder.study
+        about = About(
+            software=SOFTWARE,
+            started_at=moment.run.started_at,
+            source=store.source,
+            study=StudyAsked(study.id, study.version, study.fingerprint),
+            parameters=json.loads(study.parameters.model_dump_json()),
+            content_sha256=moment.view.content_hash(),
+        )
     flow = [(row.step, row.n_left) for row in cohort.flow]
     analysed = analysis_files(cohort.times, estimate(cohort.judgements, cohort.times, flow, study), study)
     files = {f"cohort/{name}": content for name, content in cohort.files().items()}
@@ -124,10 +154,10 @@ def _inputs(asked: Told) -> dict[str, str]:
     return {name: sha256 for name, sha256 in {**beside, **named}.items() if sha256}
 
 
-def _result(name: str, about: Told, inputs: Mapping[str, str], read: Callable[[str], bytes | None]) -> Result:
+def _result(name: str, about: About, inputs: Mapping[str, str], read: Callable[[str], bytes | None]) -> Result:
     subjects, findings, estimates = (read(one) for one in (_SUBJECTS, _FINDINGS, _ESTIMATES))
-    if subjects is None or findings is None or not about:
-        raise UsageError(f"there are no results in {name}", "name an output folder that a run has written")
+    if subjects is None or findings is None:
+        raise _no_results(name)
     rows = csv.DictReader(io.StringIO(subjects.decode(), newline=""))
     return Result(
         name=name,

@@ -188,3 +188,13 @@ def test_a_full_disk_leaves_the_last_good_result(tmp_path: Path) -> None:
         assert seen(out.path) in (flat(FIRST), flat(SECOND))
         out.replace(SECOND)
         assert seen(out.path) == flat(SECOND)
+
+
+def test_a_generation_that_was_not_published_is_none(tmp_path: Path) -> None:
+    out = OutputFolder(tmp_path / "out")
+    assert out.generations() == []
+    out.prepare()
+    for content in (b"1", b"2"):
+        out.replace({"run.json": content})
+    (out.path / ".generations" / "000003").mkdir()
+    assert [path.name for path in out.generations()] == ["000001", "000002"]

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fhir_adapter.pipeline.diff import Difference, compare
-from fhir_adapter.pipeline.result_read import Result, read_result
+from fhir_adapter.pipeline.result_read import About, Result, read_result
 from fhir_adapter.settings import Settings
 
 Finding = dict[str, Any]
@@ -43,7 +45,7 @@ def result(
     }
     told = {one: tuple(json.dumps(each).encode() for each in found) for one, found in findings.items()}
     by_key = None if estimates is None else {(one["id"], one["population"]): one for one in estimates}
-    return Result("here", run, inputs or {}, people, told, by_key)
+    return Result("here", msgspec.convert(run, About), inputs or {}, people, told, by_key)
 
 
 def one_verdict(old: Finding, new: Finding) -> Difference:
@@ -163,7 +165,7 @@ def test_a_decision_of_reviewers_is_a_cause() -> None:
 
 def test_an_id_that_looks_like_a_formula_is_the_same_person_in_both_files(tmp_path: Path) -> None:
     for name, content in (
-        ("run.json", json.dumps(result({}, {}).about)),
+        ("run.json", msgspec.json.encode(result({}, {}).about).decode()),
         ("cohort/subjects.csv", "subject_id,patient_ids\n'-1,'-1;-2\n"),
         ("cohort/findings.ndjson", json.dumps({"subject_id": "-1", **finding("eligibility", "met")}) + "\n"),
     ):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
 
 _STEPS = 200  # scoring steps; the penalised fit converges by a constant factor, the plain one needs fewer than ten
-_CLOSE = 1e-11  # largest change of a coefficient in the last step
+_CLOSE = 1e-9  # largest change of a coefficient in the last step
 _FAR = 20.0  # a log hazard ratio beyond this is on its way to infinity
 
 
@@ -46,10 +46,12 @@ class HazardRatio:
 
 def hazard_ratios(table: RiskTable, *, penalised: bool, level: float = 0.95) -> tuple[HazardRatio, ...]:
     """The hazard ratio of every group but the first against the first, in order. Raises `NoFit`."""
+    import numpy as np
+
     if not table.events:
         raise NoFit("no event")
     likelihood = _Likelihood(table, penalised)
-    best = likelihood.maximised()
+    best = likelihood.maximised(np.zeros(len(table.events[0]) - 1))
     one = _profiled if penalised else _by_wald
     return tuple(one(likelihood, best, index, level) for index in range(len(best)))
 
@@ -69,13 +71,19 @@ def _profiled(likelihood: _Likelihood, best: Vector, index: int, level: float) -
     depth = float(chi2.ppf(level, 1)) / 2
 
     def too_deep(at: float) -> float:
-        return top - likelihood.value(likelihood.maximised(index, at)) - depth
+        return top - likelihood.value(likelihood.maximised(_with(best, index, at), index)) - depth
 
     ends = [_crossing(too_deep, log_ratio, side) for side in (-1, 1)]
     low, high = (None if end is None else exp(end) for end in ends)
     fallen = 2 * (too_deep(0.0) + depth)
     error = likelihood.standard_error(best, index)
     return HazardRatio(exp(log_ratio), low, high, error, float(chi2.sf(max(0.0, fallen), 1)), penalised=True)
+
+
+def _with(logs: Vector, index: int, at: float) -> Vector:
+    changed = logs.copy()
+    changed[index] = at
+    return changed
 
 
 def _crossing(function: Callable[[float], float], start: float, side: int) -> float | None:
@@ -120,14 +128,12 @@ class _Likelihood:
 
         return sqrt(float(np.linalg.inv(self._information(self._shares(logs)))[index, index]))
 
-    def maximised(self, fixed: int | None = None, at: float = 0.0) -> Vector:
-        """The coefficients with the largest likelihood, one of them held where it is told to be. Raises `NoFit`."""
+    def maximised(self, start: Vector, fixed: int | None = None) -> Vector:
+        """The coefficients with the largest likelihood, from `start`, one of them held there. Raises `NoFit`."""
         import numpy as np
 
-        logs = np.zeros(len(self._observed) - 1)
+        logs = start.copy()
         free = np.array([index for index in range(len(logs)) if index != fixed], dtype=int)
-        if fixed is not None:
-            logs[fixed] = at
         for _ in range(_STEPS if len(free) else 0):
             shares = self._shares(logs)
             information = self._information(shares)

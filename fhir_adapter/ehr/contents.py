@@ -58,7 +58,7 @@ class Contents:
 
     def add_line(self, line: Line) -> None:
         """One line of NDJSON: a resource, or a Bundle."""
-        place = f"line-{line.number}"
+        place = line.place
         if line.too_long:
             too_long = Quarantined(self._stream, "", place, "too-long", line.sha256, line.text)
             self.quarantined.append(too_long)

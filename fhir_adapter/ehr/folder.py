@@ -1,4 +1,4 @@
-"""Reading a folder of FHIR files: NDJSON, gzipped or not, and JSON with a resource, a Bundle or an array.
+"""Reading a folder of FHIR files: NDJSON and JSON with a resource, a Bundle or an array, compressed or not.
 
 Files are read in the order of their names, NDJSON line by line, so that a folder of any size fits in memory.
 A line that cannot be read is set aside with its number; a file that ends in the middle is not taken for a
@@ -7,14 +7,14 @@ whole one.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
 import msgspec
 
+from fhir_adapter.ehr.compressed import CUT_SHORT, Compression, open_compressed
 from fhir_adapter.ehr.contents import Contents
 from fhir_adapter.ehr.json_text import NotWhole, is_json, without_bom
 from fhir_adapter.ehr.ndjson import Line, read_lines
@@ -24,8 +24,8 @@ from fhir_adapter.errors import StreamIncomplete, UsageError
 Kind = Literal["ndjson", "json"]
 
 _SUFFIXES: dict[str, Kind] = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json"}
+_COMPRESSIONS: dict[str, Compression] = {".gz": "gz", ".zst": "zst"}
 _SNIFFED = 65_536
-_CUT = (EOFError, zlib.error, gzip.BadGzipFile)
 _COUNTED = "Files are counted in the order of their paths."
 PAGE_RESOURCES = 1_000
 MAX_RESOURCE_BYTES = 20 << 20
@@ -42,12 +42,12 @@ class FolderFile(msgspec.Struct, frozen=True):
     path: Path
     name: str
     kind: Kind
-    gzipped: bool
+    compression: Compression
     number: int = 0
 
     @property
     def label(self) -> str:
-        return f"file {self.number} of the folder (a {self.kind}{'.gz' if self.gzipped else ''} file)"
+        return f"file {self.number} of the folder (a {'.'.join(filter(None, (self.kind, self.compression)))} file)"
 
 
 def scan(folder: Path) -> Iterator[FolderFile]:
@@ -61,7 +61,7 @@ def scan(folder: Path) -> Iterator[FolderFile]:
     if not any(_holds_fhir(file) for file in files):
         raise UsageError(
             f"The folder {folder} holds no FHIR resources.",
-            "It should hold *.ndjson, *.ndjson.gz or *.json files with FHIR R4 resources or Bundles.",
+            "It should hold *.ndjson or *.json files with FHIR R4 resources or Bundles, plain, *.gz or *.zst.",
         )
     return iter(files)
 
@@ -79,26 +79,30 @@ def _file(path: Path, folder: Path) -> FolderFile | None:
     name = path.relative_to(folder).as_posix()
     if any(part.startswith(".") for part in name.split("/")):
         return None
-    gzipped = path.suffix.lower() == ".gz"
-    kind = _SUFFIXES.get(Path(path.stem if gzipped else path.name).suffix.lower())
-    return FolderFile(path, name, kind, gzipped) if kind else None
+    compression = _COMPRESSIONS.get(path.suffix.lower(), "")
+    kind = _SUFFIXES.get(Path(path.stem if compression else path.name).suffix.lower())
+    return FolderFile(path, name, kind, compression) if kind else None
 
 
 def _holds_fhir(file: FolderFile) -> bool:
     """A first look, to tell a folder of FHIR from a folder of anything else."""
     try:
-        with _opened(file) as opened:
+        with open_compressed(file.path, file.compression) as opened:
             return b'"resourceType"' in opened.read(_SNIFFED)
-    except (OSError, *_CUT):
+    except (OSError, *CUT_SHORT):
         return False
 
 
-def _opened(file: FolderFile) -> BinaryIO:
-    if not file.gzipped:
-        return file.path.open("rb")
-    if file.path.stat().st_size == 0:
-        raise EOFError  # the gzip module would take it for a whole file with nothing in it
-    return cast(BinaryIO, gzip.open(file.path))
+@contextmanager
+def opened_whole(file: FolderFile) -> Iterator[BinaryIO]:
+    """The file's content. `StreamIncomplete` when it is cut short or damaged, `UsageError` when it cannot be read."""
+    try:
+        with open_compressed(file.path, file.compression) as opened:
+            yield opened
+    except CUT_SHORT:
+        raise incomplete(file, "the compressed file is cut short or damaged") from None
+    except OSError as error:
+        raise UsageError(f"Reading {file.label} failed ({type(error).__name__}).", _COUNTED) from None
 
 
 def read_pages(
@@ -108,19 +112,15 @@ def read_pages(
 
     `StreamIncomplete` when the file is cut short or damaged, `UsageError` when it cannot be opened.
     """
-    try:
-        with _opened(file) as opened:
-            if file.kind == "ndjson":
-                yield from _pages_of_lines(file, opened, page_resources, max_bytes)
-            else:
-                yield from _pages_of_json(file, opened, page_resources)
-    except _CUT:
-        raise _incomplete(file, "the compressed file is cut short or damaged") from None
-    except OSError as error:
-        raise UsageError(f"Reading {file.label} failed ({type(error).__name__}).", _COUNTED) from None
+    with opened_whole(file) as opened:
+        if file.kind == "ndjson":
+            yield from _pages_of_lines(file, opened, page_resources, max_bytes)
+        else:
+            yield from _pages_of_json(file, opened, page_resources)
 
 
-def _incomplete(file: FolderFile, reason: str) -> StreamIncomplete:
+def incomplete(file: FolderFile, reason: str) -> StreamIncomplete:
+    """The error that says why not all of the file could be read."""
     return StreamIncomplete(f"{file.label.capitalize()} is incomplete: {reason}.", f"Export it again. {_COUNTED}")
 
 
@@ -139,16 +139,16 @@ def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: in
 def _check_end(file: FolderFile, line: Line) -> None:
     """A last line without its end that is not JSON either was cut; one that is JSON is whole."""
     if not (line.ended or line.too_long or is_json(line.text)):
-        raise _incomplete(file, "it ends in the middle of a line")
+        raise incomplete(file, "it ends in the middle of a line")
 
 
 def _pages_of_json(file: FolderFile, opened: BinaryIO, size: int) -> Iterator[Page]:
     text = opened.read(MAX_JSON_BYTES + 1)
     if len(text) > MAX_JSON_BYTES:
-        raise _incomplete(file, "it is too big for one JSON document; write it as NDJSON, one resource a line")
+        raise incomplete(file, "it is too big for one JSON document; write it as NDJSON, one resource a line")
     contents = Contents(file.name)
     try:
         contents.add_document(without_bom(text).strip())
     except NotWhole:
-        raise _incomplete(file, "the JSON is cut short") from None
+        raise incomplete(file, "the JSON is cut short") from None
     yield from contents.pages(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -15,7 +15,8 @@ _CHUNK = 1 << 16
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line without its end. `number` counts from 1 and includes blank lines, which are not handed on.
+    """One line without its end. `number` counts lines from 1, blank ones included, which are not handed on; or it is
+    the byte of the file at which the line starts, as `counted` says.
 
     A line beyond the limit is `too_long`: `text` is only its beginning, `sha256` belongs to all of it.
     `ended` says whether a newline followed.
@@ -26,6 +27,11 @@ class Line(msgspec.Struct, frozen=True):
     sha256: str
     ended: bool
     too_long: bool = False
+    counted: Literal["line", "byte"] = "line"
+
+    @property
+    def place(self) -> str:
+        return f"{self.counted}-{self.number}"
 
 
 def read_lines(opened: BinaryIO, max_bytes: int) -> Iterator[Line]:

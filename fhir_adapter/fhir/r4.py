@@ -334,7 +334,7 @@ def is_read(type: str) -> bool:
 _decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
 
 
-def decode(body: bytes | msgspec.Raw) -> Resource:
+def decode(body: bytes | memoryview | msgspec.Raw) -> Resource:
     """The lens over one resource; `Unreadable` when an element has not the shape that R4 gives it."""
     try:
         return _decoder.decode(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -96,7 +96,7 @@ def read_record(body: bytes) -> Record:
         envelope = _decoder.decode(body)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
         raise Unreadable("not-a-json-object") from None
-    if not _TYPE.fullmatch(envelope.resourceType):
+    if not _is_type(envelope.resourceType):
         raise Unreadable("no-resource-type")
     if not _ID.fullmatch(envelope.id):
         raise Unreadable("no-id" if not envelope.id else "bad-id")
@@ -104,9 +104,16 @@ def read_record(body: bytes) -> Record:
     return Record(envelope.resourceType, envelope.id, meta.versionId, meta.lastUpdated, _person(envelope), body)
 
 
+@lru_cache(maxsize=256)
+def _is_type(text: str) -> bool:
+    return _TYPE.fullmatch(text) is not None
+
+
 def _person(envelope: _Envelope) -> str:
     if envelope.resourceType == "Patient":
         return envelope.id
+    if isinstance(envelope.subject, _Reference) and (found := patient_id(envelope.subject.reference)):
+        return found
     return next((found for one in _about(envelope) if (found := patient_id(one.reference))), "")
 
 

@@ -1,0 +1,93 @@
+"""Whole lines of a file, or of a part of it, block by block through one buffer that is used again and again.
+
+A part is a range of bytes; to it belong the lines that start in it, so that ranges that lie side by side share every
+line out exactly once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+BLOCK_BYTES = 1 << 18
+_SAMPLE = 4_096
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Whole lines: the first `length` bytes of `buffer`, until the next block is asked for.
+
+    `offset` is where in the file they begin; `ended` says whether a newline follows the last of them.
+    """
+
+    buffer: bytearray
+    length: int
+    offset: int
+    ended: bool = True
+
+
+class Overlong(msgspec.Struct, frozen=True):
+    """A line that is longer than allowed: its beginning, and the hash of all of it."""
+
+    offset: int
+    start: bytes
+    sha256: str
+
+
+def read_blocks(opened: BinaryIO, max_line: int, start: int = 0, stop: int | None = None) -> Iterator[Block | Overlong]:
+    """The lines that start in `[start, stop)`, in order; `start` other than 0 is for files that can seek."""
+    buffer, kept = bytearray(BLOCK_BYTES), 0
+    offset = _first_line(opened, start, max_line)
+    while stop is None or offset < stop:
+        read = opened.readinto(memoryview(buffer)[kept:])  # type: ignore[attr-defined]  # every file we open has it
+        filled = kept + read
+        cut = buffer.rfind(b"\n", kept, filled) + 1
+        if not read:
+            if filled:
+                yield Block(buffer, filled, offset, ended=False)
+            return
+        if not cut and filled > max_line:
+            overlong, kept = _pass_over(opened, buffer, filled, offset)
+            yield overlong[0]
+            offset = overlong[1]
+        elif not cut:
+            buffer, kept = (buffer if filled < len(buffer) else buffer + bytes(len(buffer))), filled
+        else:
+            if stop is not None and offset + cut > stop:
+                cut = buffer.find(b"\n", stop - offset - 1) + 1
+            yield Block(buffer, cut, offset)
+            kept = filled - cut
+            buffer[:kept] = buffer[cut:filled]
+            offset += cut
+
+
+def _first_line(opened: BinaryIO, start: int, max_line: int) -> int:
+    """Where the first line begins that starts at `start` or later: after the line that the byte before belongs to."""
+    if not start:
+        return 0
+    opened.seek(start - 1)
+    while (rest := opened.readline(max_line)) and not rest.endswith(b"\n"):
+        pass
+    return opened.tell()
+
+
+def _pass_over(opened: BinaryIO, buffer: bytearray, filled: int, offset: int) -> tuple[tuple[Overlong, int], int]:
+    """The long line, where the next one begins, and how much of that is in the buffer already."""
+    sample, digest, begin = bytes(buffer[:_SAMPLE]), hashlib.sha256(memoryview(buffer)[:filled]), offset
+    offset += filled
+    while read := opened.readinto(buffer):  # type: ignore[attr-defined]
+        end = buffer.find(b"\n", 0, read) + 1
+        digest.update(memoryview(buffer)[: end or read])
+        if end:
+            buffer[: read - end] = buffer[end:read]
+            return (Overlong(begin, sample, digest.hexdigest()), offset + end), read - end
+        offset += read
+    return (Overlong(begin, sample, digest.hexdigest()), offset), 0
+
+
+def ranges(size: int, parts: int) -> list[tuple[int, int]]:
+    """`[start, stop)` of at most `parts` ranges of about the same size that cover a file of `size` bytes."""
+    width = max(-(-size // max(parts, 1)), 1)
+    return [(start, min(start + width, size)) for start in range(0, size, width)]

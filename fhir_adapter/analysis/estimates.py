@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from fhir_adapter.analysis.baseline import Flow, attrition, baseline, failure, intervals
 from fhir_adapter.analysis.comparisons import comparisons
+from fhir_adapter.analysis.disclosure import disclosed
 from fhir_adapter.analysis.outcomes import response
 from fhir_adapter.analysis.relapse import relapse
 from fhir_adapter.analysis.subgroups import subgroup_estimates
@@ -24,9 +25,10 @@ def estimate(
     The order: attrition, baseline (people, disease, products), BsAb failure, washout and vein-to-vein,
     follow-up, response, PFS, OS and the other endpoints, relapse and death without it, CRS, ICANS, laboratory
     toxicity, then the study's subgroups and their comparisons. It depends on the study only, never on the people:
-    an empty cohort has the same statistics, and each says that it cannot be estimated.
+    an empty cohort has the same statistics, and each says that it cannot be estimated. What tells of too few
+    people is withheld (`min_cell`).
     """
-    return (
+    found = (
         *attrition(flow, study),
         *baseline(judgements, study),
         *failure(judgements, study),
@@ -39,6 +41,7 @@ def estimate(
         *subgroup_estimates(judgements, times, study),
         *comparisons(judgements, times, study),
     )
+    return disclosed(found, study)
 
 
 def remarks(estimates: Iterable[Estimate]) -> tuple[str, ...]:

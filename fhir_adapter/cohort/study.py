@@ -165,6 +165,8 @@ class Parameters(Frozen):
     # reporting
     proportion_ci: Literal["clopper_pearson", "wilson"] = "clopper_pearson"
     ci_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    min_cell: OrOff = 0
+    age_top: OrOff = 0
     digits: Annotated[int, Field(ge=0, le=6)] = 1
 
     def named(self, *names: str) -> dict[str, Json]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fhir_adapter.analysis.disclosure import is_small
 from fhir_adapter.report.inputs import Curve
 
 if TYPE_CHECKING:
@@ -36,34 +37,39 @@ _STYLE: Any = {
 }
 _UNDATED: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _MOST_TICKS = 9
+_NOBODY = "Nobody with a follow-up time: no curve."
+_WITHHELD = "Withheld: it would tell of too few people."
 # Two figures on one page must not share element ids: each id and each reference to one gets a prefix.
 _TAG = re.compile(r"<[A-Za-z][^<>]*>")
 _ID = re.compile(r'(\bid="|href="#|url\(#)')
 
 
-def survival_svg(endpoint: str, curve: Curve | None, month_days: float) -> bytes:
-    """One curve as an SVG document; without anybody to follow, an empty figure that says so."""
+def survival_svg(endpoint: str, curve: Curve | None, month_days: float, min_cell: int = 0) -> bytes:
+    """One curve as an SVG document; without anybody to follow, an empty figure that says so.
+
+    With `min_cell` a curve of fewer people or events is withheld, and so are fewer people at risk.
+    """
     import matplotlib
 
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": endpoint}):
-        figure = _figure({endpoint: curve}, month_days, (7.2, 4.3))
+        figure = _figure({endpoint: curve}, month_days, (7.2, 4.3), min_cell)
         return _svg(figure, endpoint)
 
 
-def survival_figure(curves: Mapping[str, Curve | None], month_days: float) -> Figure:
+def survival_figure(curves: Mapping[str, Curve | None], month_days: float, min_cell: int = 0) -> Figure:
     """All curves side by side, to be shown or saved."""
     import matplotlib
 
     with matplotlib.rc_context(_STYLE):
-        return _figure(curves, month_days, (6.2 * max(len(curves), 1), 4.3))
+        return _figure(curves, month_days, (6.2 * max(len(curves), 1), 4.3), min_cell)
 
 
-def survival_png(curves: Mapping[str, Curve | None], month_days: float) -> bytes:
+def survival_png(curves: Mapping[str, Curve | None], month_days: float, min_cell: int = 0) -> bytes:
     """All curves side by side as a PNG."""
     import matplotlib
 
     with matplotlib.rc_context(_STYLE):
-        figure = survival_figure(curves, month_days)
+        figure = survival_figure(curves, month_days, min_cell)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130, facecolor="white", metadata={"Software": None})
         return buffer.getvalue()
@@ -75,7 +81,7 @@ def inline(svg: bytes) -> str:
     return text[text.index("<svg") :].strip()
 
 
-def _figure(curves: Mapping[str, Curve | None], month_days: float, size: tuple[float, float]) -> Figure:
+def _figure(curves: Mapping[str, Curve | None], month_days: float, size: tuple[float, float], min_cell: int) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
@@ -83,12 +89,17 @@ def _figure(curves: Mapping[str, Curve | None], month_days: float, size: tuple[f
     last = max((curve.last_time for curve in curves.values() if curve), default=0) / month_days
     ticks = _ticks(last)
     for column, (endpoint, curve) in enumerate(curves.items()):
-        _draw(grid[0][column], endpoint, curve, month_days, ticks)
-        _count(grid[1][column], curve, month_days, ticks)
+        shown = None if curve and _has_few(curve, min_cell) else curve
+        _draw(grid[0][column], endpoint, shown, month_days, ticks, _WITHHELD if curve else _NOBODY)
+        _count(grid[1][column], shown, month_days, ticks, min_cell)
     return figure
 
 
-def _draw(axes: Axes, endpoint: str, curve: Curve | None, month_days: float, ticks: Sequence[int]) -> None:
+def _has_few(curve: Curve, min_cell: int) -> bool:
+    return is_small(curve.n, min_cell) or is_small(sum(step.events for step in curve.steps), min_cell)
+
+
+def _draw(axes: Axes, endpoint: str, curve: Curve | None, month_days: float, ticks: Sequence[int], empty: str) -> None:
     colour = _COLOURS.get(endpoint, _INK)
     axes.set_title(TITLES.get(endpoint, endpoint), loc="left", fontsize=11, fontweight="bold")
     axes.set_ylim(0, 104)
@@ -100,7 +111,7 @@ def _draw(axes: Axes, endpoint: str, curve: Curve | None, month_days: float, tic
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
     if curve is None:
-        axes.text(0.5, 0.5, "Nobody with a follow-up time: no curve.", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center")
         return
     _curve(axes, curve, month_days, colour)
 
@@ -118,13 +129,14 @@ def _curve(axes: Axes, curve: Curve, month_days: float, colour: str) -> None:
     axes.plot(*where, linestyle="", marker="|", color=colour, markersize=8)
 
 
-def _count(axes: Axes, curve: Curve | None, month_days: float, ticks: Sequence[int]) -> None:
+def _count(axes: Axes, curve: Curve | None, month_days: float, ticks: Sequence[int], min_cell: int) -> None:
     """The number at risk under each tick."""
     axes.axis("off")
     axes.set_ylim(0, 1)
     axes.text(0, 1, "Number at risk", transform=axes.transAxes, fontsize=8.5, color=_FAINT, va="bottom")
     for tick in ticks if curve else ():
-        axes.text(tick, 0.3, str(curve.at_risk(tick * month_days) if curve else 0), ha="center", va="center")
+        left = curve.at_risk(tick * month_days) if curve else 0
+        axes.text(tick, 0.3, f"<{min_cell}" if is_small(left, min_cell) else str(left), ha="center", va="center")
 
 
 def _ticks(last: float) -> list[int]:

@@ -38,14 +38,14 @@ def render(
     `curves` are the Kaplan-Meier curves by endpoint (`PFS`, `OS`); one that is missing or None has nobody in it.
     `notes` are sentences for the reader, beside those that follow from the estimates. `human` is what people decided.
     """
-    month = float(study.parameters.month_days)
+    month, least = float(study.parameters.month_days), study.parameters.min_cell
     shown = {endpoint: curves.get(endpoint) for endpoint in ENDPOINTS}
-    figures = {endpoint: survival_svg(endpoint, curve, month) for endpoint, curve in shown.items()}
+    figures = {endpoint: survival_svg(endpoint, curve, month, least) for endpoint, curve in shown.items()}
     page = _page(study, tuple(estimates), figures, tuple(flow), tuple(notes), tuple(ledger), facts, human)
     return {
         "index.html": page.encode("utf-8"),
         **{f"km-{endpoint.lower()}.svg": svg for endpoint, svg in figures.items()},
-        "km.png": survival_png(shown, month),
+        "km.png": survival_png(shown, month, least),
     }
 
 

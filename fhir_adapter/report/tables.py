@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fhir_adapter.analysis import wording
+from fhir_adapter.analysis.disclosure import hidden_cells, hidden_steps, is_small
 from fhir_adapter.analysis.rounding import plain
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.flow import FlowRow
@@ -53,20 +54,44 @@ class Table:
 
 def attrition(flow: Sequence[FlowRow], study: Study) -> Table:
     """Who is left after each step, and why the others left; the note says whether it all adds up."""
-    steps = dict.fromkeys(row.step for row in flow)
+    steps = list(dict.fromkeys(row.step for row in flow))
+    least = study.parameters.min_cell
+    told = _told_totals(flow, steps, least)
     rows, sound, before = [], True, None
-    for step in steps:
+    for place, step in enumerate(steps):
         here = [row for row in flow if row.step == step]
         came, gone = max(row.n_in for row in here), [row for row in here if row.n_out]
         left = min(row.n_left for row in here)
         sound = sound and came - sum(row.n_out for row in gone) == left and before in (None, came)
-        reasons = (
-            "; ".join(f"{REASONS.get(row.reason) or _words(row.reason, study)}: {row.n_out}" for row in gone) or DASH
+        few = hidden_cells([row.n_out for row in gone], least)
+        reasons = "; ".join(
+            f"{REASONS.get(row.reason) or _words(row.reason, study)}: {wording.WITHHELD if at in few else row.n_out}"
+            for at, row in enumerate(gone)
         )
-        rows.append((STEPS.get(step, _words(step, study)), str(came), reasons, str(left)))
+        rows.append(
+            (
+                STEPS.get(step, _words(step, study)),
+                told[place] if least else str(came),
+                reasons or DASH,
+                told[place + 1],
+            )
+        )
         before = left
     note = "Every person is accounted for." if sound else _FAULT
     return Table(("Step", "Came", "Left, and why", "Remain"), tuple(rows), note if rows else "")
+
+
+def _told_totals(flow: Sequence[FlowRow], steps: Sequence[str], least: int) -> list[str]:
+    """How many came to the first step, and how many were left after each; withheld where few left."""
+    if not steps:
+        return []
+    first = max(row.n_in for row in flow if row.step == steps[0])
+    totals = [first, *(min(row.n_left for row in flow if row.step == step) for step in steps)]
+    hidden = hidden_steps(totals, least)
+    return [
+        wording.WITHHELD if place in hidden or is_small(total, least) else str(total)
+        for place, total in enumerate(totals)
+    ]
 
 
 def ledger(rows: Sequence[LedgerRow]) -> Table:
@@ -88,10 +113,10 @@ def statistics(estimates: Iterable[Estimate], study: Study) -> Table:
         (
             _named(estimate),
             wording.result(estimate, digits),
-            wording.fraction(estimate) or str(estimate.n),
+            wording.fraction(estimate) or _told(estimate, "n"),
             wording.interval(estimate, digits) or DASH,
             wording.span(estimate, digits) or DASH,
-            str(estimate.missing) if estimate.missing else DASH,
+            _told(estimate, "missing"),
         )
         for estimate in estimates
     )
@@ -114,10 +139,10 @@ def survival(estimates: Iterable[Estimate], study: Study) -> Table:
             estimate.label,
             wording.result(estimate, digits),
             wording.interval(estimate, digits) or DASH,
-            str(estimate.n),
-            _count(estimate.at_risk),
-            _count(estimate.events),
-            str(estimate.missing) if estimate.missing else DASH,
+            _told(estimate, "n"),
+            _told(estimate, "at_risk"),
+            _told(estimate, "events"),
+            _told(estimate, "missing"),
         )
         for estimate in estimates
     )
@@ -138,12 +163,12 @@ def toxicity(estimates: Iterable[Estimate], digits: int) -> Table:
 def _term(found: Mapping[str, Estimate], digits: int) -> tuple[str, ...]:
     first = next(iter(found.values()))
     anything = found.get("any") or found.get("elevated")
-    unknown = max(estimate.missing for estimate in found.values())
+    unknown = max(found.values(), key=lambda estimate: ("missing" in estimate.suppressed, estimate.missing))
     return (
         first.label if "elevated" in found else first.label.rpartition(", ")[0] or first.label,
         *(rate(estimate, digits) for estimate in (anything, found.get("grade3"))),
         wording.result(found["max"], digits) if "max" in found else DASH,
-        str(unknown) if unknown else DASH,
+        _told(unknown, "missing"),
     )
 
 
@@ -158,6 +183,14 @@ def rate(estimate: Estimate | None, digits: int) -> str:
         return "not known"  # 0 of 12, when nobody was assessed, would be read as "none"
     around = wording.interval(estimate, digits)
     return " ".join(part for part in (wording.fraction(estimate), share, around and f"({around})") if part)
+
+
+def _told(estimate: Estimate, field: str) -> str:
+    """A number of people; `missing` of nobody is a dash."""
+    if field in estimate.suppressed:
+        return wording.WITHHELD
+    number: int | None = getattr(estimate, field)
+    return DASH if number is None or (field == "missing" and not number) else str(number)
 
 
 def _named(estimate: Estimate) -> str:

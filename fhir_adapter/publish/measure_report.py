@@ -41,7 +41,7 @@ def build_reports(
     The period is what the report covers (first day of the cohort to the data cut). Nothing depends on today's
     date, so equal results give equal documents. Raises `StudyError` when a Measure cannot be used.
     """
-    figures = Figures({estimate.id: estimate for estimate in estimates}, tuple(flow))
+    figures = Figures({estimate.id: estimate for estimate in estimates}, tuple(flow), study.parameters.min_cell)
     period = _Period(period_start, period_end)
     documents: list[Document] = []
     for family in study.measures:

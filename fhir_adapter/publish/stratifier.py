@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fhir_adapter.analysis.disclosure import hidden_cells
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.subgroup import NUMBERS, TEXTS
@@ -54,20 +55,13 @@ def subgroup_id(name: str, population: str) -> str:
 def _leavers(step: str, figures: Figures) -> Iterator[Resource]:
     """Who left at this step, by reason: people outside the group's count, hence `denominator-exclusion`."""
     rows = [row for row in figures.flow if row.step == step and row.reason and row.n_out]
-    hidden = _hidden(rows, figures.min_cell)
-    for row in rows:
-        count = None if row.reason in hidden else row.n_out
+    hidden = hidden_cells([row.n_out for row in rows], figures.min_cell)
+    for place, row in enumerate(rows):
+        count = None if place in hidden else row.n_out
         yield {
             "value": {"coding": [{"system": identity.EXCLUSION_CODES, "code": row.reason}]},
             "population": [population("denominator-exclusion", count, "masked")],
         }
-
-
-def _hidden(rows: Sequence[FlowRow], min_cell: int) -> set[str]:
-    """The reasons whose count is withheld. One alone could be computed from the others: then the next takes part."""
-    by_size = sorted(rows, key=lambda row: (row.n_out, row.reason))
-    small = sum(row.n_out < min_cell for row in by_size)
-    return {row.reason for row in by_size[: max(small, 2) if small else 0]}
 
 
 def _subgroups(by: str, group: Resource, name: str, scoring: str, figures: Figures) -> Iterator[Resource]:

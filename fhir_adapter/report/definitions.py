@@ -6,13 +6,15 @@ from datetime import date
 
 from fhir_adapter.analysis.baseline import antigens
 from fhir_adapter.analysis.rounding import plain
+from fhir_adapter.cohort.response_system import UNSPECIFIED
 from fhir_adapter.cohort.study import Parameters, Study
 
 _FAILURE = {
     "best_response": "refractory: stable disease or progression was the best response to the bispecific antibody; "
-    "relapsed: it was a complete or partial response, and progression came later",
-    "best_response_or_pd_within": "refractory: no response to the bispecific antibody, or progression within {days} "
-    "days of its {anchor}; relapsed: response, and later progression",
+    "relapsed: it was {better}, and progression came later",
+    "best_response_or_pd_within": "refractory: stable disease or progression was the best response to the bispecific "
+    "antibody, or progression came within {days} days of its {anchor}; relapsed: it was {better}, and progression came "
+    "later",
     "pd_within": "refractory: progression within {days} days of the {anchor} of the bispecific antibody; "
     "relapsed: later progression",
 }
@@ -32,7 +34,7 @@ def definitions(study: Study) -> tuple[tuple[str, str], ...]:
     settings = study.parameters
     return (
         ("Cohort", _cohort(study)),
-        ("Failure of the antibody", _failure(settings)),
+        ("Failure of the antibody", _failure(study)),
         ("Washout", f"Whole days from the last dose of the antibody to {_WASHOUT[settings.washout_to]}."),
         ("Response", f"Best response after the infusion, of people {_whom(settings)}."),
         ("Overall survival", f"From {settings.time_origin} to death from any cause, else to the last day known alive."),
@@ -78,9 +80,12 @@ def _within(name: str) -> str:
     return name if name[1:2].isupper() else f"{name[:1].lower()}{name[1:]}"
 
 
-def _failure(settings: Parameters) -> str:
+def _failure(study: Study) -> str:
+    settings, responses = study.parameters, study.responses
+    *others, last = (one.code for one in responses.categories if one.code in responses.improved - {UNSPECIFIED})
+    better = f"{', '.join(others)} or {last}"
     anchor = settings.interval_anchor.replace("_", " ")
-    said = _FAILURE[settings.bsab_status_rule].format(days=settings.interval_days, anchor=anchor)
+    said = _FAILURE[settings.bsab_status_rule].format(days=settings.interval_days, anchor=anchor, better=better)
     return f"{said[0].upper()}{said[1:]}."
 
 

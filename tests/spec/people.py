@@ -8,7 +8,7 @@ A day is as exact as the record (`2024`, `2024-03`, `2024-03-09`, a dateTime, or
 
     born / dlbcl, hgbl, ... (a disease) / infusion [PRODUCT] / apheresis [| failed] / death / visit
     any drug [| to DAY] [| ongoing] [| amount unknown] [| intolerance]
-    CR, PR, SD, PD, IR, NE, responded-unspecified
+    CR, PR, SD, PD, IR, NE, responded-unspecified; in myeloma also sCR, VGPR, MR
     stage 4 [| condition] / ECOG 2 / lesion 75.1 / disease in bone
     autologous-hct, allogeneic-hct, radiotherapy
     CRS 2, ICANS 0, CRS ? (no grade), CRS 2-3 [| scale lee-2014]
@@ -57,21 +57,21 @@ from fhir_adapter.rules.response import response
 from fhir_adapter.rules.toxicity import toxicities
 from fhir_adapter.rules.washout import washout
 
-_CATEGORIES = ("CR", "PR", "SD", "PD", "IR", "NE", "responded-unspecified")
+_CATEGORIES = ("sCR", "CR", "VGPR", "PR", "MR", "SD", "PD", "IR", "NE", "responded-unspecified")
 _THERAPIES = ("autologous-hct", "allogeneic-hct", "radiotherapy")
 _LAB = re.compile(r"(?P<sign><=|>=|<|>)?(?P<value>[\d.]+)(?: \((?P<low>[\d.]*)-(?P<high>[\d.]*)\))?")
 _LYMPHATIC = ("spleen", "lymph-node", "thymus", "tonsil", "waldeyer-ring", "appendix", "peyer-patch", "none")
 
 
 @cache
-def _folder() -> StudyFolder:
-    return read_study("bsab-cart-dlbcl")
+def _folder(name: str = "bsab-cart-dlbcl") -> StudyFolder:
+    return read_study(name)
 
 
 @cache
-def study(**parameters: object) -> Study:
-    """The reference study without a data cut, with some parameters changed."""
-    reference = _folder().study
+def study(of: str = "bsab-cart-dlbcl", **parameters: object) -> Study:
+    """A study, the reference study unless named, without a data cut and with some parameters changed."""
+    reference = _folder(of).study
     settings = {**reference.parameters.model_dump(), "data_cut": None, **parameters}
     return reference.model_copy(update={"parameters": Parameters.model_validate(settings)})
 

@@ -37,12 +37,14 @@ SECTIONS = {
     "test_vague_records": "Vague records",
     "test_adjudication": "Human judgement",
     "test_other_spellings": "The same in other words",
+    "test_myeloma": "Multiple myeloma",
 }
 EDGE_CASES = range(1, 59)
 _EDGE = re.compile(r"test_edge_(\d{2})_(\w+)")
 _SPELLED = {
     **{word.casefold(): word for word in ("BsAb", "CRS", "ICANS", "IPI", "LDH", "ECOG", "PD", "CR", "PR", "SD", "NE")},
     **{word.casefold(): word for word in ("BCMA", "CTCAE", "PFS", "OS", "DLBCL", "ALT", "ANC", "Lugano", "Deauville")},
+    **{word.casefold(): word for word in ("IMWG", "sCR", "VGPR")},
     "cd20": "CD20",
 }
 _PHRASES = {"car t": "CAR-T", "d dimer": "D-dimer", "r chop": "R-CHOP", "step up": "step-up", "b cell": "B-cell"}

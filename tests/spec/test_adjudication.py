@@ -173,6 +173,12 @@ def test_a_later_data_cut_asks_the_same_question() -> None:
     assert seen(data_cut="2024-12-31") == seen(data_cut="2025-12-31") == seen()
 
 
+def test_a_parameter_at_its_default_asks_no_other_question() -> None:
+    found = included(chart()).failure
+    assert found.parameters
+    assert fingerprint(found.model_copy(update={"parameters": {}})) == fingerprint(found)
+
+
 def test_a_decision_without_its_evidence_counts_and_is_flagged() -> None:
     found = failure("failure | refractory | Chen | 2025-03-01")
     assert (review(found).standing, review(found).records) == ("applied", "not-recorded")

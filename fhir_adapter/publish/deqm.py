@@ -19,7 +19,7 @@ from fhir_adapter.publish.group import scoring
 PROFILE = "http://hl7.org/fhir/us/davinci-deqm/StructureDefinition/summary-measurereport-deqm"
 SCORING = "http://hl7.org/fhir/us/davinci-deqm/StructureDefinition/extension-measureScoring"
 SUPPLEMENTAL_DATA = "http://hl7.org/fhir/5.0/StructureDefinition/extension-MeasureReport.supplementalData"
-_LINK = "http://hl7.org/fhir/5.0/StructureDefinition/extension-{}.linkId"
+_LINK = "http://hl7.org/fhir/5.0/StructureDefinition/extension-MeasureReport.group.{}linkId"
 SUPPLEMENTAL = ("baseline.age", "baseline.male")
 
 
@@ -41,14 +41,13 @@ def as_deqm(documents: Sequence[Document], estimates: Iterable[Estimate]) -> tup
 
 def _measure(measure: Resource) -> Resource:
     """The Measure whose groups and populations have the ids that reports link to."""
-    groups = [_linked(group, "Measure.group", _group_id(group)) for group in measure.get("group", ())]
-    return {**measure, "group": groups}
+    return {**measure, "group": [_identified(group, _group_id(group)) for group in measure.get("group", ())]}
 
 
 def _report(report: Resource, measure: Resource, estimates: Mapping[str, Estimate]) -> Resource:
     groups = []
     for group, asked in zip(report.get("group", ()), measure.get("group", ()), strict=True):
-        linked = _linked(_counted(group), "MeasureReport.group", _group_id(group))
+        linked = _linked(_identified(_counted(group), _group_id(group)))
         concept = {"coding": [{"system": MEASURE_SCORING, "code": scoring(asked, measure)}]}
         linked["extension"] = [*linked["extension"], {"url": SCORING, "valueCodeableConcept": concept}]
         groups.append(linked)
@@ -59,18 +58,23 @@ def _report(report: Resource, measure: Resource, estimates: Mapping[str, Estimat
     return {element: content for element, content in shaped.items() if content}
 
 
-def _linked(group: Resource, path: str, id: str) -> Resource:
-    """A group and its populations with ids, also as the link that R5 has an element for."""
+def _identified(group: Resource, id: str) -> Resource:
+    """A group and its populations with ids that are the same in the Measure and in its reports."""
     populations = [
-        _with_link(one, f"{path}.population", f"{id}.{code_in(one['code'], MEASURE_POPULATION)}")
-        for one in group.get("population", ())
+        {**one, "id": f"{id}.{code_in(one['code'], MEASURE_POPULATION)}"} for one in group.get("population", ())
     ]
-    return {**_with_link(group, path, id), "population": populations}
+    return {**group, "id": id, "population": populations}
 
 
-def _with_link(part: Resource, path: str, id: str) -> Resource:
-    link = {"url": _LINK.format(path), "valueString": id}
-    return {**part, "id": id, "extension": [*part.get("extension", ()), link]}
+def _linked(group: Resource) -> Resource:
+    """A group of a report and its populations with the ids as links, for which R5 has an element."""
+    populations = [_with_link(one, "population.") for one in group["population"]]
+    return {**_with_link(group, ""), "population": populations}
+
+
+def _with_link(part: Resource, below: str) -> Resource:
+    link = {"url": _LINK.format(below), "valueString": part["id"]}
+    return {**part, "extension": [*part.get("extension", ()), link]}
 
 
 def _group_id(group: Resource) -> str:

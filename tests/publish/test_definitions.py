@@ -17,9 +17,11 @@ from fhir_adapter.mapping.study import read_study
 from fhir_adapter.packaged import data_folder
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.codes import unknown_codes
-from fhir_adapter.publish.stratifier import EXCLUSION_REASON
+from fhir_adapter.publish.individual import OBSERVED
+from fhir_adapter.publish.stratifier import EXCLUSION_REASON, SUBGROUPS
 from fhir_adapter.rules import eligibility, judge
 
+POPULATION_CODES = f"{identity.CANON}/CodeSystem/population"
 FILES = sorted((data_folder("mappings") / "common" / "fhir").glob("*.json"))
 BY_URL: dict[str, dict[str, Any]] = {one["url"]: one for one in (json.loads(path.read_text("utf-8")) for path in FILES)}
 
@@ -78,5 +80,14 @@ def test_every_reason_to_leave_that_a_rule_can_give_is_a_code() -> None:
     assert given <= codes(identity.EXCLUSION_CODES)
 
 
-def test_the_stratifier_that_every_study_has_is_a_code() -> None:
-    assert EXCLUSION_REASON in codes(identity.STRATIFIER_CODES)
+def test_every_stratifier_that_can_be_filled_is_a_code() -> None:
+    assert codes(identity.STRATIFIER_CODES) == {EXCLUSION_REASON, *SUBGROUPS}
+
+
+def test_what_was_observed_in_one_person_is_a_method() -> None:
+    assert OBSERVED in codes(identity.METHOD_CODES)
+
+
+def test_every_population_but_the_subgroups_is_a_code() -> None:
+    computed = estimate((), (), [(step, 0) for step in STEPS], read_study("bsab-cart-dlbcl").study)
+    assert {one.population for one in computed if "=" not in one.population} <= codes(POPULATION_CODES)

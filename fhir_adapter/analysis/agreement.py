@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import sqrt
 from statistics import NormalDist
 
+from fhir_adapter.analysis.disclosure import disclosed
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.review import UNDETERMINED, Review
@@ -20,12 +21,14 @@ Pair = tuple[str, str]
 """The answer of the rule and that of the reviewers."""
 
 _POPULATION = "reviewed"
+_ALL = "all"
+_COUNTS = ("value", "ci_low", "ci_high", "numerator", "denominator", "n", "missing")
 
 
 def agreement(reviews: Iterable[tuple[str, Review]], study: Study) -> tuple[Estimate, ...]:
     """For each rule that was reviewed, the share of equal answers and kappa; at last the share over all rules.
 
-    There is no kappa over all rules: their answers are in different words.
+    There is no kappa over all rules: their answers are in different words. What tells of too few people is withheld.
     """
     by_rule: dict[str, list[Review]] = {}
     for rule, review in sorted(reviews, key=lambda one: one[0]):
@@ -34,7 +37,25 @@ def agreement(reviews: Iterable[tuple[str, Review]], study: Study) -> tuple[Esti
     for rule, some in by_rule.items():
         found += _of_rule(rule, some, study)
     everything = [review for some in by_rule.values() for review in some]
-    return (*found, _share("all", "All rules", everything, study)) if everything else ()
+    return _told((*found, _share(_ALL, "All rules", everything, study)), study) if everything else ()
+
+
+def _told(found: Sequence[Estimate], study: Study) -> tuple[Estimate, ...]:
+    """The statistics as they may leave the site. With a share go the kappa of its rule and the share over all rules."""
+    told = disclosed(found, study)
+    gone = {rule for one in told if one.suppressed for rule in (_rule_of(one), _ALL)}
+    return tuple(_withheld(one) if _rule_of(one) in gone else one for one in told)
+
+
+def _rule_of(one: Estimate) -> str:
+    return one.id.removeprefix("agreement.").rpartition(".")[0]
+
+
+def _withheld(one: Estimate) -> Estimate:
+    """Without anything from which a number of people could be worked out."""
+    names = [name for name in _COUNTS if getattr(one, name) is not None and name not in one.suppressed]
+    gone: dict[str, object] = {name: 0 if name in ("n", "missing") else None for name in names}
+    return one.model_copy(update={**gone, "suppressed": (*one.suppressed, *names), "parameters": {}})
 
 
 def _of_rule(rule: str, reviews: Sequence[Review], study: Study) -> Iterator[Estimate]:

@@ -8,20 +8,30 @@ from dataclasses import dataclass
 
 from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.adjudication import Decided, counts, reviews
+from fhir_adapter.analysis.disclosure import hidden_cells, is_small
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.reviewable import TOXICITY
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.tables import DASH, Table
 
-_STATES = {
-    "disputed": "{} lines do not count, because the reviewers differ: the verdict of the rule stands.",
-    "other-definitions": "{} lines do not count, because they answered the question under other definitions.",
-    "not-possible": "{} lines cannot be applied: the person was never infused.",
-    "no-finding": "{} lines are about a question that was not asked of this person.",
-    "pending": "{} lines are still to be decided.",
+_QUESTIONS = {
+    "eligibility": "Belongs to the cohort",
+    "diagnosis": "Has the disease",
+    "failure": "Failure of the antibody",
+    "response": "Best response",
+    "lines": "Prior lines of therapy",
+    "ipi": "IPI",
+    "bulky": "Bulky disease",
+    "all": "All together",
 }
-_FINDINGS = {
-    "findings_on_changed_records": "{} decisions count although the records have changed since: please look again.",
-    "findings_without_evidence": "{} decisions do not say which records the reviewer saw, so a change would not show.",
+_WARNINGS = {
+    "findings_on_changed_records": "Decisions that count although the records have changed since, please look again",
+    "findings_without_evidence": "Decisions that do not say which records the reviewer saw, so no change would show",
+    "disputed": "Decisions that do not count, because the reviewers differ and the verdict of the rule stands",
+    "other-definitions": "Decisions that do not count, because they answered the question under other definitions",
+    "not-possible": "Decisions that cannot be applied, because the person was never infused",
+    "no-finding": "Decisions about a question that was not asked of this person",
+    "pending": "Decisions that are still to be taken",
 }
 
 
@@ -35,19 +45,24 @@ class HumanReview:
 
 
 def human_review(decided: Sequence[Decided], agreed: Sequence[Estimate], study: Study) -> HumanReview | None:
-    """The section, or None where nobody has reviewed anything. Numbers of people only."""
+    """The section, or None where nobody has reviewed anything. Numbers of people only, few of them withheld."""
     if not decided:
         return None
-    return HumanReview(_verdicts(decided), _agreement(agreed, study), tuple(_warnings(counts(decided))))
+    warnings = tuple(_warnings(counts(decided), study.parameters.min_cell))
+    return HumanReview(_verdicts(decided, study), _agreement(agreed, study), warnings)
 
 
-def _verdicts(decided: Sequence[Decided]) -> Table:
+def _verdicts(decided: Sequence[Decided], study: Study) -> Table:
     """Both verdicts: the people whom a rule and the reviewers judge so."""
     found = Counter((rule, review.by_rule, review.verdict) for rule, review in reviews(decided) if review.applied)
-    rows = tuple(
-        (*answers, "yes" if answers[1] == answers[2] else "no", str(n)) for answers, n in sorted(found.items())
-    )
-    return Table(("Question", "By the rule", "On review", "The same", "People"), rows)
+    rows: list[tuple[str, ...]] = []
+    for rule in sorted({rule for rule, *_ in found}):
+        answers = sorted(answer for answer in found if answer[0] == rule)
+        few = hidden_cells([found[answer] for answer in answers], study.parameters.min_cell)
+        for place, (_, by_rule, verdict) in enumerate(answers):
+            people = wording.WITHHELD if place in few else str(found[rule, by_rule, verdict])
+            rows.append((_question(rule, study), by_rule, verdict, "yes" if by_rule == verdict else "no", people))
+    return Table(("Question", "By the rule", "On review", "The same", "People"), tuple(rows))
 
 
 def _agreement(agreed: Sequence[Estimate], study: Study) -> Table:
@@ -58,12 +73,12 @@ def _agreement(agreed: Sequence[Estimate], study: Study) -> Table:
         by_rule.setdefault(rule, {})[what] = one
     rows = tuple(
         (
-            "all together" if rule == "all" else rule,
+            _question(rule, study),
             wording.fraction(found["agreed"]) or DASH,
             wording.result(found["agreed"], digits),
             wording.interval(found["agreed"], digits) or DASH,
             _kappa(found.get("kappa")),
-            str(found["agreed"].missing) if found["agreed"].missing else DASH,
+            _missing(found["agreed"]),
         )
         for rule, found in by_rule.items()
     )
@@ -75,16 +90,26 @@ def _agreement(agreed: Sequence[Estimate], study: Study) -> Table:
     return Table(heads, rows, note)
 
 
+def _question(rule: str, study: Study) -> str:
+    return study.display(rule.removeprefix(TOXICITY)) if rule.startswith(TOXICITY) else _QUESTIONS[rule]
+
+
 def _kappa(estimate: Estimate | None) -> str:
     if estimate is None:
         return DASH
     if estimate.value is None:
-        return estimate.not_estimable
+        return wording.WITHHELD if estimate.suppressed else estimate.not_estimable
     around = f" ({estimate.ci_low:.2f} to {estimate.ci_high:.2f})" if estimate.ci_low is not None else ""
     return f"{estimate.value:.2f}{around}"
 
 
-def _warnings(numbers: Mapping[str, int]) -> Iterator[str]:
-    for name, sentence in {**_FINDINGS, **_STATES}.items():
-        if numbers[name]:
-            yield sentence.format(numbers[name])
+def _missing(estimate: Estimate) -> str:
+    if "missing" in estimate.suppressed:
+        return wording.WITHHELD
+    return str(estimate.missing) if estimate.missing else DASH
+
+
+def _warnings(numbers: Mapping[str, int], least: int) -> Iterator[str]:
+    for name, sentence in _WARNINGS.items():
+        if number := numbers[name]:
+            yield f"{sentence}: {wording.WITHHELD if is_small(number, least) else number}."

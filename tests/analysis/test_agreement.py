@@ -155,3 +155,14 @@ def test_nothing_to_compare_is_not_estimable_and_says_why() -> None:
 
 def test_without_reviews_there_is_nothing() -> None:
     assert agreement([], study()) == ()
+
+
+def test_few_people_are_withheld_and_with_them_whatever_would_tell_how_many() -> None:
+    """Two of 22 differ: with `min_cell` 5 neither the share is told, nor its kappa, nor the share over all rules."""
+    some = [*reviews_of([[10, 2], [0, 10]]), *(review("PR", "PR", rule="response") for _ in range(8))]
+    found = {one.id: one for one in agreement(some, study(min_cell=5))}
+    for name in ("agreement.failure.agreed", "agreement.failure.kappa", "agreement.all.agreed"):
+        one = found[name]
+        assert (one.value, one.ci_low, one.numerator, one.n) == (None, None, None, 0)
+        assert {"value", "n"} <= set(one.suppressed)
+    assert (found["agreement.response.agreed"].numerator, found["agreement.response.agreed"].suppressed) == (8, ())

@@ -64,10 +64,25 @@ class ResponseSystem(Frozen):
         saying = (one.code for one in self.categories if one.kind not in ("indeterminate", "not-evaluable"))
         return next((code for code in saying if code in found), NOT_EVALUABLE)
 
+    def confirmed(self, category: str, following: str | None) -> str:
+        """What a category is worth beside the next assessment, None when there is no next one.
+
+        A response counts as far as the next assessment still shows it, and is stable disease when none does. A
+        progression that the next assessment does not show cannot be used; nothing contradicts one that stands last.
+        """
+        if category == PROGRESSION:
+            return PROGRESSION if following in (None, PROGRESSION) else NOT_EVALUABLE
+        if category not in self.improved:
+            return category
+        shown_again = following in self.without_progression
+        return max(category, following, key=self._rank) if following and shown_again else min(self.stable)
+
     def at_least(self, code: str) -> frozenset[str]:
         """A category and all better ones."""
-        codes = [one.code for one in self.categories]
-        return frozenset(codes[: codes.index(code) + 1])
+        return frozenset(one.code for one in self.categories[: self._rank(code) + 1])
+
+    def _rank(self, code: str) -> int:
+        return [one.code for one in self.categories].index(code)
 
     def _of(self, *kinds: Kind) -> frozenset[str]:
         return frozenset(one.code for one in self.categories if one.kind in kinds)

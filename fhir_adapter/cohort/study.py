@@ -120,6 +120,7 @@ class Parameters(Frozen):
     )
     clinical_progression: Literal["ignore", "event"] = "ignore"
     preferred_assessor: Literal["investigator", "radiology", "none"] = "investigator"
+    response_confirmation: Literal["none", "next_assessment"] = "none"
     ir_policy: Literal["nonevent_until_confirmed", "as_pd", "as_sd"] = "nonevent_until_confirmed"
     ir_confirm_days: Days = 84
     first_planned_assessment_day: Days = 14

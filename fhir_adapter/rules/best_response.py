@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import pairwise
 
 from fhir_adapter.cohort.response_system import INDETERMINATE, NOT_EVALUABLE, PROGRESSION
 from fhir_adapter.cohort.study import Parameters, Study
@@ -29,15 +30,28 @@ def every_series(assessed: Iterable[tuple[date, str]]) -> list[Series]:
     return [list(zip(days, choice, strict=True)) for choice in choices(options)]
 
 
-def best_of(series: Series, study: Study) -> tuple[str, date | None]:
+def best_of(series: Series, study: Study, therapy: date = date.max) -> tuple[str, date | None]:
     """(best category, day of the first progression) of assessments in order of days; `NE` when none can be used."""
-    settled = resolve_indeterminate(series, study.parameters)
+    settled = settle(series, study, therapy)
     progressed = next((day for day, category in settled if category == PROGRESSION), None)
     counted = [category for day, category in settled if progressed is None or day <= progressed]
     return study.responses.best(counted), progressed
 
 
-def resolve_indeterminate(series: Series, parameters: Parameters) -> list[tuple[date, str]]:
+def settle(series: Series, study: Study, therapy: date = date.max) -> list[tuple[date, str]]:
+    """What every assessment counts as, by the policies of the study about indeterminate and unconfirmed ones.
+
+    An assessment after the next `therapy` confirms nothing.
+    """
+    resolved = _resolve_indeterminate(series, study.parameters)
+    if study.parameters.response_confirmation == "none":
+        return resolved
+    usable = [(day, category) for day, category in resolved if category != NOT_EVALUABLE]
+    following = {day: after if then <= therapy else None for (day, _), (then, after) in pairwise(usable)}
+    return [(day, study.responses.confirmed(category, following.get(day))) for day, category in resolved]
+
+
+def _resolve_indeterminate(series: Series, parameters: Parameters) -> list[tuple[date, str]]:
     """Replace every indeterminate response (IR) by what the policy makes of it."""
     return [
         (day, _resolved(day, series[position + 1 :], parameters) if category == INDETERMINATE else category)

@@ -27,6 +27,7 @@ from fhir_adapter.rules.readings import readings
 Status = Literal["relapsed", "refractory", "undetermined"]
 _PARAMETERS = (
     "response_system",
+    "response_confirmation",
     "bsab_status_rule",
     "interval_days",
     "interval_anchor",

@@ -16,12 +16,13 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.rules.appraisal import PARAMETERS, overruled_steps
-from fhir_adapter.rules.best_response import Series, best_of, every_series, resolve_indeterminate
+from fhir_adapter.rules.best_response import Series, best_of, every_series, settle
 from fhir_adapter.rules.index import NEVER, when
 from fhir_adapter.rules.readings import readings
 
 _PARAMETERS = (
     "response_system",
+    "response_confirmation",
     "bor_end",
     "ir_policy",
     "ir_confirm_days",
@@ -106,10 +107,10 @@ def _early(category: str, day: date, planned: date) -> str:
 
 
 def _course(series: Series, next_therapy: date, study: Study) -> Course:
-    _, progressed = best_of(series, study)
+    _, progressed = best_of(series, study, next_therapy)
     stops = study.parameters.bor_end == "first_pd_or_new_therapy"
-    best, _ = best_of([(day, one) for day, one in series if not stops or day <= next_therapy], study)
-    settled = resolve_indeterminate(series, study.parameters)
+    best, _ = best_of([(day, one) for day, one in series if not stops or day <= next_therapy], study, next_therapy)
+    settled = settle(series, study, next_therapy)
     before = [(day, one) for day, one in settled if progressed is None or day < progressed]
     return Course(
         best=best,

@@ -103,6 +103,35 @@ def test_progression_before_day_28_may_be_the_slow_fall_of_the_protein() -> None
     assert responded("2024-11-18 | PD\n2024-12-20 | VGPR").best == "PD"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("VGPR", "VGPR", "VGPR"),
+        ("VGPR", "sCR", "VGPR"),
+        ("sCR", "PR", "PR"),
+        ("PR", "SD", "SD"),
+        ("PR", "PD", "SD"),
+        ("PR", "NE", "SD"),
+        ("MR", "MR", "MR"),
+        ("PD", "VGPR", "SD"),
+        ("PD", "PD", "PD"),
+        ("NE", "PD", "PD"),
+    ],
+)
+def test_a_study_may_count_only_what_the_next_assessment_shows_again(first: str, second: str, expected: str) -> None:
+    """A progression that the next assessment does not show is not counted; nothing contradicts one that stands last."""
+    table = f"2024-11-20 | {first}\n2025-01-20 | {second}"
+    assert responded(table, response_confirmation="next_assessment").best == expected
+
+
+def test_an_assessment_after_a_new_therapy_confirms_nothing_and_contradicts_nothing() -> None:
+    table = "2024-11-20 | VGPR\n2024-12-20 | VGPR\n2025-01-20 | PD\n2025-02-01 | elranatamab\n2025-04-01 | sCR"
+    found = responded(table, response_confirmation="next_assessment")
+    assert found.best == "VGPR"
+    assert found.progressed_on is not None
+    assert found.progressed_on.iso == "2025-01-20"
+
+
 def test_both_targets_of_the_antibodies_are_told_and_daratumumab_is_none_of_them() -> None:
     table = """
         1960-01-01 | born

@@ -163,6 +163,8 @@ def _median(
     month = float(settings.month_days)
     middle = known.median(settings.km_median_tie) if known else None
     low, high = known.median_interval(settings.km_median_tie) if known else (None, None)
+    if known and middle is not None and (other := known.median("midpoint")) not in (None, middle):
+        parameters["middle_of_flat_stretch"] = other / month
     return Estimate(
         id=figure[0],
         endpoint=figure[1],

@@ -47,7 +47,8 @@ class Estimate(Frozen):
     `not_reached` and `not_estimable` (the reason, empty when it is estimable) are said, never guessed. `numerator` and
     `denominator` are set for proportions only: a Kaplan-Meier estimate is not a proportion. `suppressed` names the
     fields that are withheld because they tell of too few people: such a field is None,
-    `n` and `missing` are then 0.
+    `n` and `missing` are then 0. `population` says of whom: `infused`, `responders`, or one level of a subgroup of the
+    study, `bsab_failure=refractory`; then the `id` is the one of the whole cohort with the population in brackets.
     """
 
     id: str

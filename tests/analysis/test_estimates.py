@@ -54,6 +54,16 @@ def test_a_median_that_is_reached_is_in_months_of_the_length_given() -> None:
     assert found["os.6m"].ci_level is None
 
 
+def test_a_curve_that_stays_at_one_half_tells_the_other_median_too() -> None:
+    """Events on days 30 and 90 of two people: at one half from the first to the second."""
+    people = (person("death 2024-01-31"), person("death 2024-03-31"))
+    found = estimates(*people, month_days="30")["os.median"]
+    assert (found.value, found.parameters["middle_of_flat_stretch"]) == (1.0, 2.0)
+    as_r = estimates(*people, month_days="30", km_median_tie="midpoint")["os.median"]
+    assert as_r.value == 2.0
+    assert "middle_of_flat_stretch" not in as_r.parameters
+
+
 def test_the_timepoints_are_a_parameter() -> None:
     found = estimates(person("visit 2024-09-01"), timepoints_months=(3, 24))
     assert [name for name in found if name.startswith("pfs.")] == ["pfs.3m", "pfs.24m", "pfs.median", "pfs.rmst.12m"]

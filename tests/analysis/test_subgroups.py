@@ -16,7 +16,9 @@ from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.finding import Bulk, Exposure, Exposures, Failure, Lines, Range, Span
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.subgroup import subgroup
+from fhir_adapter.errors import StudyError
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.mapping.study import read_parameters
 
 FAILURE = "bsab_failure=relapsed|refractory"
 
@@ -247,6 +249,11 @@ def test_a_hazard_ratio_has_one_digit_more_than_other_numbers() -> None:
 def test_a_subgroup_that_cannot_be_read_is_refused_with_a_sentence(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says.replace("[", r"\[").replace("|", r"\|")):
         study(subgroups=text)
+
+
+def test_a_mistake_in_a_subgroup_names_its_parameter_and_where_it_was_set() -> None:
+    with pytest.raises(StudyError, match="--set: `subgroups`: .*`washout` is not a column for subgroups"):
+        read_parameters("bsab-cart-dlbcl", {"subgroups": "washout=short|long"})
 
 
 def test_subgroups_are_a_list_in_the_file_and_joined_by_commas_on_the_command_line() -> None:

@@ -252,7 +252,7 @@ def test_a_subgroup_that_cannot_be_read_is_refused_with_a_sentence(text: str, sa
 
 
 def test_a_mistake_in_a_subgroup_names_its_parameter_and_where_it_was_set() -> None:
-    with pytest.raises(StudyError, match="--set: `subgroups`: .*`washout` is not a column for subgroups"):
+    with pytest.raises(StudyError, match=r"--set: `subgroups`: .*`washout` is not a column for subgroups"):
         read_parameters("bsab-cart-dlbcl", {"subgroups": "washout=short|long"})
 
 

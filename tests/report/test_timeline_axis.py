@@ -73,6 +73,14 @@ def test_a_partial_date_covers_every_day_it_can_be() -> None:
     assert drawn.x(date(2024, 2, 1)) < drawn.middle(month) < drawn.x(date(2024, 3, 1))
 
 
+@given(st.dates(date(2021, 2, 1), date(2024, 5, 31)), st.sampled_from([4, 7]))
+def test_every_day_that_a_partial_date_can_be_is_within_what_is_drawn(day: date, length: int) -> None:
+    drawn, on = axis(), PartialDate.parse(day.isoformat()[:length])
+    assert on
+    left, right = drawn.span(on)
+    assert left <= drawn.x(day) <= drawn.night(day) <= right
+
+
 def test_labels_of_ticks_do_not_touch() -> None:
     for stretch in axis().stretches:
         for one, following in pairwise(stretch.ticks()):

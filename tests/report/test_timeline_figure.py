@@ -61,7 +61,7 @@ def test_nothing_is_drawn_outside_the_figure() -> None:
     for row in drawn.rows:
         assert row.top + row.height <= drawn.height
         for mark in row.marks:
-            assert LABELS - 1 <= mark.left <= mark.right <= WIDTH
+            assert LABELS <= mark.left <= mark.right <= WIDTH
             assert row.top < mark.y < row.top + row.height
 
 
@@ -202,6 +202,14 @@ def test_a_value_whose_day_is_not_known_is_on_no_curve() -> None:
     drawn = panel("Albumin", WHOLE + values)
     assert len(drawn.points) == 3
     assert [len(curve.split()) for curve in drawn.curves] == [2]
+
+
+def test_ranges_that_change_stand_side_by_side() -> None:
+    values = "2023-05 | albumin 30 (35-55)\n2023-05-02 | albumin 40 (30-50)\n2023-05-20 | albumin 41 (30-50)"
+    first, second, third = panel("Albumin", WHOLE + values).bands
+    assert first.x + first.width == pytest.approx(second.x)
+    assert second.x + second.width == pytest.approx(third.x)
+    assert min(first.width, second.width, third.width) > 0
 
 
 def test_people_without_any_dated_record_have_an_empty_figure() -> None:

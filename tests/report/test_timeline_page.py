@@ -105,6 +105,12 @@ def test_somebody_with_no_dated_record_has_a_page() -> None:
     assert "<svg" not in text
 
 
+def test_a_record_after_the_cut_that_proves_life_is_named() -> None:
+    text = page(person(cut="2023-12-01"))
+    assert "A record after the data cut proves that the person lived at the cut: <code>Line/visit 2024-01-15" in text
+    assert "proves that the person lived" not in page()
+
+
 def test_hostile_texts_are_shown_and_never_run() -> None:
     one = person()
     dose = one.subject.doses[0].model_copy(update={"agent": HOSTILE, "unit": HOSTILE, "route": HOSTILE})

@@ -16,6 +16,8 @@ from fhir_adapter.report.timeline.person import Person
 
 _DAY = timedelta(days=1)
 _LEAD = timedelta(days=14)  # room before the first dose of the antibody, for the assessment that led to it
+# Shares of the width: the days around the infusion hold most of the laboratory values.
+_EARLIER, _ANTIBODY, _AROUND, _FOLLOW_UP = 0.17, 0.25, 0.34, 0.24
 _FULL_DAYS = 42  # a stretch of fewer days is drawn narrower than its share
 _DAY_STEPS = (1, 2, 7, 14, 28, 56, 112)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
@@ -61,7 +63,7 @@ class Stretch:
             number += step
 
     def _months(self) -> Iterator[Tick]:
-        """First days of months, or of years; of a short stretch only where it begins."""
+        """First days of months, or of years."""
         months = next((one for one in _MONTH_STEPS if self._fits(one)), _MONTH_STEPS[-1])
         number = -(-(self.first.year * 12 + self.first.month - (self.first.day == 1)) // months) * months
         while (day := date(min(number // 12, 9999), number % 12 + 1, 1)) < self.end:
@@ -127,12 +129,12 @@ def axis_of(person: Person, days: Iterable[PartialDate], left: float, right: flo
 def _openings(person: Person, first: date) -> Iterator[tuple[date, str, float, date | None]]:
     """(first day, title, share of the width, day zero) of the stretches that the course of the person has."""
     index, antibody = person.index, person.first_antibody
-    yield first, "earlier" if antibody or index else "whole course", 0.17, None
+    yield first, "earlier" if antibody or index else "whole course", _EARLIER, None
     if antibody:
-        yield antibody.earliest - _LEAD, "from the antibody on", 0.25, None
+        yield antibody.earliest - _LEAD, "from the antibody on", _ANTIBODY, None
     if index:
         infused, parameters = index.infusion, person.study.parameters
         around = infused.earliest - timedelta(days=parameters.conditioning_window_days)
         title = "days from the infusion" if infused.exact else "around the infusion"
-        yield around, title, 0.34, infused.day
-        yield infused.latest + timedelta(days=parameters.ae_window[1] + 1), "follow-up", 0.24, None
+        yield around, title, _AROUND, infused.day
+        yield infused.latest + timedelta(days=parameters.ae_window[1] + 1), "follow-up", _FOLLOW_UP, None

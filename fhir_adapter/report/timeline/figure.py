@@ -18,7 +18,7 @@ from fhir_adapter.report.timeline.placing import SIZE, Placed, place
 
 WIDTH = 1280
 LABELS = 228  # the column with the names of the lanes
-_RIGHT = WIDTH - 14
+_LEFT, _RIGHT = LABELS + 8, WIDTH - 14  # with room for half a sign at both ends
 _HEAD = 88
 _ROW, _SECTION, _PAD = 21, 24, 5
 _INDENT, _NUMBERS = 8, 40  # before a name, and for the numbers of a scale
@@ -77,7 +77,7 @@ def figure_of(person: Person, facts: Sequence[Fact]) -> Figure:
     """The figure of everything that has a day."""
     days = [one.on for one in facts if one.on]
     days += [PartialDate.on(day) for time in person.times for day in (time.start, time.end)]
-    axis = axis_of(person, days, LABELS, _RIGHT)
+    axis = axis_of(person, days, _LEFT, _RIGHT)
     labels, rows = _stacked(lanes_of(person, facts), panels_of(person, facts, axis), axis)
     return Figure(
         height=(rows[-1].top + rows[-1].height if rows else _HEAD) + _PAD,

@@ -18,7 +18,6 @@ from fhir_adapter.report.timeline.person import Person
 HEIGHT = 46
 _MARGIN = 8
 _LOGARITHMIC_FROM = 20  # largest over smallest value: from here on a straight scale hides the small ones
-
 _SMALL = 1e-4  # is written as a power of ten
 
 Place = Literal["low", "normal", "high"]
@@ -78,11 +77,11 @@ def panels_of(person: Person, facts: Sequence[Fact], axis: Axis) -> tuple[Panel,
 
 
 def _panel(person: Person, name: str, values: Sequence[Dated], axis: Axis) -> Panel:
+    values = sorted(values, key=lambda one: axis.middle(one[0]))
     drawn = [one for _, lab, _ in values for one in (lab.value, lab.lower_limit, lab.upper_limit)]
     numbers = [float(one) for one in drawn if one is not None]
-    low, high = min(numbers), max(numbers)
+    low, high, last = min(numbers), max(numbers), values[-1][1]
     height = _scale(low, high)
-    last = values[-1][1]
     normal = f"normal {limits(last, short)}" if limits(last) else "limits not told"
     return Panel(
         name=person.study.display(name).partition(",")[0].partition(" in ")[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,6 +20,7 @@ from fhir_adapter.report.timeline.verdicts import headlines_of, verdicts_of
 def render(person: Person) -> bytes:
     """The whole page. Equal input gives equal bytes."""
     facts = facts_of(person.subject, person.study)
+    # Of a record with several values, the first row.
     rows = {str(fact.event.source): f"r{number}" for number, fact in reversed(list(enumerate(facts, 1)))}
     style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
     cut = person.study.parameters.data_cut
@@ -44,6 +46,7 @@ def render(person: Person) -> bytes:
     )
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("fhir_adapter.report.timeline", ""),

@@ -117,7 +117,8 @@ def test_the_steps_towards_a_server_of_ones_own_work_as_written(checkout: Path, 
         "fhir-adapter run --config site.toml --publish --publish-to https://reports.example/r4"
     ]
     (published,) = (text for text in told.values() if "published to" in text)
-    assert "18 documents sent" in published
+    measures = list((ROOT / "mappings/bsab-cart-dlbcl/measures").glob("*.json"))
+    assert f"{2 * len(measures)} documents sent" in published
     assert (checkout / "out/2026-03/cohort/subjects.csv").exists()
 
 

@@ -7,10 +7,13 @@ relapsed is who reached at least a minimal response and progresses later (IMWG 2
 from __future__ import annotations
 
 import pytest
-from spec.people import failure_of, judged, left_at, patient, response_of
+from spec.people import day, failure_of, judged, left_at, patient, response_of, study
 
+from fhir_adapter.cohort.events import Assessment, Source
 from fhir_adapter.cohort.finding import Response
 from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.subject import in_order
+from fhir_adapter.rules.appraisal import appraise
 
 STUDY = "bsab-cart-myeloma"
 _CELLS = """
@@ -130,6 +133,20 @@ def test_an_assessment_after_a_new_therapy_confirms_nothing_and_contradicts_noth
     assert found.best == "VGPR"
     assert found.progressed_on is not None
     assert found.progressed_on.iso == "2025-01-20"
+
+
+@pytest.mark.parametrize(("policy", "counted"), [("ignore", ["VGPR"]), ("category", ["VGPR", "PD"])])
+def test_a_deauville_score_says_nothing_about_the_imwg_category(policy: str, counted: list[str]) -> None:
+    """It is shown as not counted; a study may have it say a category."""
+    known = patient(_CELLS + "2024-11-20 | VGPR")
+    source = Source(reference="Observation/pet", version="1")
+    score = Assessment(
+        on=day("2025-01-20"), source=source, category="NE", method="deauville", deauville=5, uptake="more"
+    )
+    person = known.model_copy(update={"assessments": in_order([*known.assessments, score])})
+    found = appraise(person, study(STUDY, deauville=policy))
+    assert [one.category for one in found.assessments] == counted
+    assert [one.flags for one in found.overruled] == [("a-deauville-score-is-not-counted",)] * (2 - len(counted))
 
 
 def test_both_targets_of_the_antibodies_are_told_and_daratumumab_is_none_of_them() -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Literal
 
 from fhir_adapter.cohort.events import Frozen
 
+Kind = Literal["complete", "response", "minor", "stable", "progression", "indeterminate", "not-evaluable"]
+
+STABLE = "SD"
 PROGRESSION = "PD"
 INDETERMINATE = "IR"
 NOT_EVALUABLE = "NE"
 UNSPECIFIED = "responded-unspecified"
-ALWAYS_THERE = ("CR", "PR", UNSPECIFIED, "SD", PROGRESSION, INDETERMINATE, NOT_EVALUABLE)
-"""The categories of every system: trends, remissions and Deauville scores are read as these."""
-
-Kind = Literal["complete", "response", "minor", "stable", "progression", "indeterminate", "not-evaluable"]
+ALWAYS_THERE: Mapping[str, Kind] = {
+    "CR": "complete",
+    "PR": "response",
+    UNSPECIFIED: "response",
+    STABLE: "stable",
+    PROGRESSION: "progression",
+    INDETERMINATE: "indeterminate",
+    NOT_EVALUABLE: "not-evaluable",
+}
+"""The categories of every system with their kinds: trends, remissions and Deauville scores are read as these."""
 
 
 class Category(Frozen):
@@ -75,7 +84,7 @@ class ResponseSystem(Frozen):
         if category not in self.improved:
             return category
         shown_again = following in self.without_progression
-        return max(category, following, key=self._rank) if following and shown_again else min(self.stable)
+        return max(category, following, key=self._rank) if following and shown_again else STABLE
 
     def at_least(self, code: str) -> frozenset[str]:
         """A category and all better ones."""

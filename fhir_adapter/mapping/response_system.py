@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from fhir_adapter.cohort.response_system import ALWAYS_THERE, Category, ResponseSystem
+from fhir_adapter.cohort.response_system import ALWAYS_THERE, Category, Kind, ResponseSystem
 from fhir_adapter.errors import StudyError
 from fhir_adapter.mapping.artefacts import Vocabulary, nearest
 
@@ -26,12 +26,20 @@ def read_response_system(name: str, asked_by: Path, folders: list[Path], vocabul
     system = ResponseSystem(name=name, categories=tuple(_categories(path)))
     for one in system.categories:
         vocabulary.check(path, "the column `category`", categories, one.code)
-    codes = [one.code for one in system.categories]
-    missing = [code for code in ALWAYS_THERE if code not in codes]
-    if missing or len(set(codes)) < len(codes):
-        wrong = f"lacks the category `{missing[0]}`" if missing else "has a category twice"
+    if wrong := _fault(system.categories):
         raise StudyError(f"{path} {wrong}", "compare it with its neighbours")
     return system
+
+
+def _fault(categories: Sequence[Category]) -> str:
+    """What is wrong with the categories as a whole; empty when nothing is."""
+    kinds = {one.code: one.kind for one in categories}
+    if len(kinds) < len(categories):
+        return "has a category twice"
+    if strange := [code for code, kind in ALWAYS_THERE.items() if kinds.get(code) != kind]:
+        return f"lacks the category `{strange[0]}` of the kind `{ALWAYS_THERE[strange[0]]}`"
+    places = [get_args(Kind).index(one.kind) for one in categories]
+    return "" if places == sorted(places) else "is not in order: the best category comes first"
 
 
 def _categories(path: Path) -> list[Category]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
 from fhir_adapter.cohort.review import Rulings
-from fhir_adapter.cohort.study import Agent, GradeClause, MeasureFamily, Parameters, Roles, Study
+from fhir_adapter.cohort.study import Agent, MeasureFamily, Parameters, Roles, Study
 from fhir_adapter.errors import StudyError
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.artefacts import (
@@ -28,6 +26,7 @@ from fhir_adapter.mapping.artefacts import (
 )
 from fhir_adapter.mapping.concept_maps import read_maps, terminology
 from fhir_adapter.mapping.durations import read_durations
+from fhir_adapter.mapping.gradings import read_gradings
 from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.response_system import read_response_system
@@ -41,8 +40,6 @@ _TABLES = ("value_sets", "elevated_terms")
 _ABOUT = ("id", "version", "title", "site")
 _NOTHING = "none"
 _MAY_BE_NOTHING = ("transformed_disease", "pretreatment")
-_CLAUSE_COLUMNS = ("term", "term_code", "observable", "grade", "direction", "limit", "of", "when_baseline", "unit")
-_GRADINGS = {"5.0": "ctcae-v5.csv", "6.0": "ctcae-v6.csv"}
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def read_study(
         roles=_roles(folder / "study.toml", roles, read_value_sets(folders, vocabulary)),
         agents=_agents(vocabulary),
         labels={code: display for displays in vocabulary.displays.values() for code, display in displays.items()},
-        gradings={version: _read_grading(common / "grading" / name, units) for version, name in _GRADINGS.items()},
+        gradings=read_gradings(common / "grading", units),
         elevated_terms=elevated,
         adverse_events=tuple(vocabulary.displays[vocabulary.system("adverse-event-term")]),
         responses=read_response_system(
@@ -236,41 +233,6 @@ def _agent(code: str, display: str, told: Mapping[str, tuple[str, ...]]) -> Agen
     return Agent(
         code=code, display=display, targets=told.get("target", ()), continuous="true" in told.get("continuous", ())
     )
-
-
-def _read_grading(path: Path, units: Units) -> tuple[GradeClause, ...]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            table = csv.DictReader(file)
-            missing = [column for column in _CLAUSE_COLUMNS if column not in (table.fieldnames or ())]
-            if missing:
-                hint = f"its first line names {', '.join(_CLAUSE_COLUMNS)}"
-                raise StudyError(f"{path} has no column `{missing[0]}`", hint)
-            clauses = tuple(_clause(path, number, row, units) for number, row in enumerate(table, start=2))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise StudyError(f"{path} cannot be read", "the grading tables belong to mappings/common") from None
-    if not clauses:
-        raise StudyError(f"{path} has no grading clauses", "without them no laboratory toxicity can be graded")
-    return clauses
-
-
-def _clause(path: Path, number: int, row: Mapping[str, str], units: Units) -> GradeClause:
-    observable = row.get("observable", "")
-    if observable not in units.analytes:
-        raise StudyError(
-            f"{path}: line {number}: `{observable}` has no table in units.toml",
-            nearest(observable, list(units.analytes)),
-        )
-    if row.get("unit") and row["unit"] != units.canonical(observable):
-        raise StudyError(
-            f"{path}: line {number}: the limit is in {row['unit']}",
-            f"write it in {units.canonical(observable)}",
-        )
-    names = [name for name in GradeClause.model_fields if name in row]
-    try:
-        return GradeClause.model_validate({name: row[name] for name in names} | {"limit": Decimal(row["limit"])})
-    except (ValidationError, KeyError, InvalidOperation):
-        raise StudyError(f"{path}: line {number} is not a grading clause", "compare it with its neighbours") from None
 
 
 def _measures(folder: Path) -> tuple[MeasureFamily, ...]:

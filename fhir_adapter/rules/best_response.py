@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import pairwise
 
-from fhir_adapter.cohort.response_system import INDETERMINATE, NOT_EVALUABLE, PROGRESSION
+from fhir_adapter.cohort.response_system import INDETERMINATE, NOT_EVALUABLE, PROGRESSION, STABLE
 from fhir_adapter.cohort.study import Parameters, Study
 from fhir_adapter.rules.readings import choices
 
@@ -63,7 +63,7 @@ def _resolved(day: date, later: Series, parameters: Parameters) -> str:
     if parameters.ir_policy == "as_pd":
         return PROGRESSION
     if parameters.ir_policy == "as_sd":
-        return "SD"
+        return STABLE
     following = ((when, one) for when, one in later if one not in (INDETERMINATE, NOT_EVALUABLE))
     when, confirming = next(following, (day, ""))
     in_time = (when - day).days <= parameters.ir_confirm_days

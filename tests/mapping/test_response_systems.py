@@ -35,7 +35,7 @@ def write(folder: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize("study", ["bsab-cart-dlbcl", "bsab-cart-myeloma"])
 def test_every_system_has_what_trends_and_scores_are_read_as(study: str) -> None:
     system = read_study(study).study.responses
-    assert set(ALWAYS_THERE) <= {one.code for one in system.categories}
+    assert ALWAYS_THERE.items() <= {one.code: one.kind for one in system.categories}.items()
 
 
 def test_the_categories_of_imwg_amount_to_what_the_imwg_says() -> None:
@@ -61,7 +61,8 @@ MISTAKES = [
     ("CR,complete", "CR,whole", "line 2 is not a response category"),
     ("SD,stable,yes", "SD,stable,perhaps", "line 5 is not a response category"),
     ("PD,progression,yes,\n", "", "lacks the category `PD`"),
-    ("SD,stable", "PR,stable", "category"),
+    ("SD,stable", "SD,minor", "lacks the category `SD` of the kind `stable`"),
+    ("CR,complete,yes,\nPR,response,yes,", "PR,response,yes,\nCR,complete,yes,", "is not in order"),
     ("SD,stable,yes,", "SD,stable,yes,\nSD,stable,yes,", "has a category twice"),
 ]
 

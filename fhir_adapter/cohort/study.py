@@ -67,6 +67,7 @@ class Parameters(Frozen):
     assessable_after_days: Days = 28
     unverified_codes: bool = False
     # BsAb exposure, failure and washout
+    further_records: Annotated[tuple[Literal["diagnostic_report", "specimen"], ...], BeforeValidator(_listed)] = ()
     exposure_evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_listed), Field(min_length=1)] = (
         "administration",
     )

@@ -34,6 +34,7 @@ _DATE = {
     "Observation": "date",
     "AdverseEvent": "date",
     "Encounter": "date",
+    "DiagnosticReport": "date",
 }
 
 

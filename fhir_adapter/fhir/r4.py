@@ -279,6 +279,34 @@ class Condition(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType",
     stage: tuple[ConditionStage, ...] = ()
 
 
+class DiagnosticReport(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="DiagnosticReport"):
+    id: str = ""
+    status: str = ""
+    category: tuple[CodeableConcept, ...] = ()
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    effectiveDateTime: str = ""
+    effectivePeriod: Period | None = None
+    performer: tuple[Reference, ...] = ()
+    resultsInterpreter: tuple[Reference, ...] = ()
+    conclusionCode: tuple[CodeableConcept, ...] = ()
+
+
+class SpecimenCollection(msgspec.Struct, frozen=True, gc=False):
+    collectedDateTime: str = ""
+    collectedPeriod: Period | None = None
+
+
+class Specimen(msgspec.Struct, frozen=True, gc=False, tag_field="resourceType", tag="Specimen"):
+    id: str = ""
+    identifier: tuple[Identifier, ...] = ()
+    accessionIdentifier: Identifier | None = None
+    status: str = ""
+    type: CodeableConcept | None = None
+    subject: Reference | None = None
+    collection: SpecimenCollection | None = None
+
+
 class Hospitalization(msgspec.Struct, frozen=True, gc=False):
     dischargeDisposition: CodeableConcept | None = None
 
@@ -304,6 +332,8 @@ Resource: TypeAlias = (
     | Procedure
     | Condition
     | Encounter
+    | DiagnosticReport
+    | Specimen
 )
 
 READ_TYPES = (
@@ -326,9 +356,13 @@ WEAKER_EVIDENCE = {
 """Evidence that a drug was given which only some studies accept, the strongest first, and the type that holds it."""
 
 
+FURTHER_RECORDS = {"diagnostic_report": "DiagnosticReport", "specimen": "Specimen"}
+"""Records beyond the usual that only some studies read, and the type that holds them."""
+
+
 def is_read(type: str) -> bool:
     """Is there a study that reads this type?"""
-    return type in READ_TYPES or type in WEAKER_EVIDENCE.values()
+    return type in READ_TYPES or type in (*WEAKER_EVIDENCE.values(), *FURTHER_RECORDS.values())
 
 
 _decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)

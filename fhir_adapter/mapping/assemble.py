@@ -33,6 +33,7 @@ from fhir_adapter.fhir import r4
 from fhir_adapter.fhir.record import Record, Unreadable
 from fhir_adapter.mapping.adverse_event import map_adverse_event
 from fhir_adapter.mapping.condition import map_condition
+from fhir_adapter.mapping.diagnostic_report import map_report
 from fhir_adapter.mapping.encounter import map_encounter
 from fhir_adapter.mapping.medication_administration import map_administration
 from fhir_adapter.mapping.medication_dispense import map_dispense
@@ -42,6 +43,7 @@ from fhir_adapter.mapping.observation import map_observation
 from fhir_adapter.mapping.patient import map_patient, sex_of
 from fhir_adapter.mapping.procedure import map_procedure
 from fhir_adapter.mapping.reading import Reader, Said, SetAside, Unmapped, set_aside
+from fhir_adapter.mapping.specimen import map_specimen
 
 E = TypeVar("E", bound=Event)
 
@@ -112,6 +114,10 @@ def map_resource(resource: r4.Resource, record: Record, reader: Reader, car_t: f
             yield from map_condition(resource, record, reader)
         case r4.Encounter():
             yield from map_encounter(resource, record, reader)
+        case r4.DiagnosticReport():
+            yield from map_report(resource, record, reader)
+        case r4.Specimen():
+            yield from map_specimen(resource, record, reader)
         case r4.Medication():
             # Read when something points to it.
             return

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fhir_adapter.cohort.events import Collection
-from fhir_adapter.fhir.r4 import Batch, Identifier, MedicationAdministration, Period, Procedure, Reference
+from fhir_adapter.fhir.r4 import Batch, Identifier, MedicationAdministration, Period, Procedure, Reference, Specimen
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.reading import Reader, source_of
 
@@ -37,6 +37,12 @@ class _Material(msgspec.Struct, frozen=True, gc=False):
 def names_of_collection(resource: Procedure, record: Record) -> tuple[str, ...]:
     """Everything by which a product may refer to this collection; a lot number may repeat any of its identifiers."""
     known = [*resource.identifier, *(each for one in _materials(resource.contained) for each in one.identifiers)]
+    return _distinct([record.reference, *map(_told, known), *(_lot(one.value) for one in known)])
+
+
+def names_of_specimen(resource: Specimen, record: Record) -> tuple[str, ...]:
+    """The same for a specimen, whose accession is an identifier, too."""
+    known = [*resource.identifier, *([resource.accessionIdentifier] if resource.accessionIdentifier else [])]
     return _distinct([record.reference, *map(_told, known), *(_lot(one.value) for one in known)])
 
 

@@ -26,6 +26,10 @@ class SetAside:
     source: str
 
 
+UNIT = "unit"
+"""The table in which units are looked up: `units.toml`, and not a ConceptMap."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Unmapped:
     """A code or text that the study's tables do not know, although it might have mattered.
@@ -49,8 +53,8 @@ class Reader:
     """The study's tables, as mappers use them.
 
     `diseases` are those whose stage and sites count; `evidence` are the kinds of record that count as proof that a drug
-    was given; `responses` are the categories of the study's response system; `base_url` is the server of the records,
-    empty for a folder.
+    was given, `further` those beyond the usual that are read; `responses` are the categories of the study's response
+    system; `base_url` is the server of the records, empty for a folder.
     """
 
     terms: Terminology
@@ -58,6 +62,7 @@ class Reader:
     site_system: str
     diseases: frozenset[str] = frozenset()
     evidence: frozenset[str] = frozenset({"administration"})
+    further: frozenset[str] = frozenset()
     responses: frozenset[str] = frozenset(ALWAYS_THERE)
     zone: ZoneInfo | None = None
     base_url: str = ""

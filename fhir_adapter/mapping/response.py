@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from fhir_adapter.cohort.events import Assessment, Uptake
@@ -95,7 +95,22 @@ def map_clinical_progression(_: str, result: Result, resource: Observation, plac
 
 
 def _assessment(category: str, method: str, flags: tuple[str, ...], resource: Observation, place: Place) -> Assessment:
-    told = _told(resource, place)
+    performers = tuple(one.display for one in resource.performer)
+    about = (resource.code, resource.method, *resource.category)
+    return assessment(category, method, flags, about, performers, place)
+
+
+def assessment(
+    category: str,
+    method: str,
+    flags: tuple[str, ...],
+    about: Iterable[CodeableConcept | None],
+    performers: Iterable[str],
+    place: Place,
+) -> Assessment:
+    """The event, with the examination and the assessor as far as the record's concepts and `performers` tell them."""
+    concepts = (*about, *(CodeableConcept(text=name) for name in performers if name))
+    told = frozenset(name for one in concepts for name in place.reader.terms["assessor"].every(one))
     return Assessment(
         on=place.on,
         source=place.source,
@@ -105,13 +120,6 @@ def _assessment(category: str, method: str, flags: tuple[str, ...], resource: Ob
         modality="pet" if "pet" in told else "ct" if "ct" in told else "",
         assessor="investigator" if "investigator" in told else "radiology" if "radiology" in told else "",
     )
-
-
-def _told(resource: Observation, place: Place) -> frozenset[str]:
-    """Who assessed, on which examination, as far as the record says."""
-    performers = tuple(CodeableConcept(text=one.display) for one in resource.performer if one.display)
-    told = (resource.code, resource.method, *resource.category, *performers)
-    return frozenset(name for concept in told for name in place.reader.terms["assessor"].every(concept))
 
 
 def _uptake(resource: Observation, place: Place) -> Uptake:

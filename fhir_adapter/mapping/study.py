@@ -70,6 +70,7 @@ class StudyFolder:
             site_system=self.site_system,
             diseases=self.study.roles.disease | self.study.roles.transformed_disease,
             evidence=frozenset(self.study.parameters.exposure_evidence),
+            further=frozenset(self.study.parameters.further_records),
             responses=frozenset(one.code for one in self.study.responses.categories),
             zone=self.study.parameters.zone,
             base_url=base_url,

@@ -32,6 +32,7 @@ ORDER = resource(
 def test_only_the_evidence_that_the_study_accepts_is_asked_for() -> None:
     assert types_read(Settings()) == READ_TYPES
     assert types_read(Settings(set=ACCEPTING)) == (*READ_TYPES, "MedicationRequest")
+    assert types_read(Settings(set={"further_records": "specimen"})) == (*READ_TYPES, "Specimen")
 
 
 def test_a_server_is_asked_for_the_same() -> None:

@@ -28,6 +28,7 @@ SECTIONS = {
     "test_bulk_and_sites": "Bulk and extranodal sites",
     "test_recorded_baseline": "Scores and counts as recorded",
     "test_best_response": "Best response",
+    "test_further_records": "Records that a study may read beyond the usual",
     "test_time_to_event": "Time to an event",
     "test_crs_and_icans": "CRS and ICANS",
     "test_laboratory_toxicity": "Laboratory toxicity",

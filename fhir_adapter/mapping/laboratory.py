@@ -9,7 +9,7 @@ from typing import cast
 
 from fhir_adapter.cohort.events import Comparator, Lab
 from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity, ReferenceRange
-from fhir_adapter.mapping.reading import Reader, Said
+from fhir_adapter.mapping.reading import UNIT, Reader, Said, Unmapped
 from fhir_adapter.mapping.reference_range import limits_of, normal_ranges
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
@@ -47,6 +47,7 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
     quantity, flags = _with_unit(name, written, result.referenceRange, ranges, place.reader)
     value = units.convert(name, written.value, quantity)
     if value is None:
+        yield from _unknown_unit(result, place)
         yield place.aside("unit-missing" if not (quantity.unit or quantity.code) else "unit-not-known")
         return
     if not units.plausible(name, value):
@@ -66,6 +67,13 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
         as_reported=f"{quantity.comparator}{quantity.value} {quantity.unit or quantity.code}",
         specimen=_specimen(resource),
     )
+
+
+def _unknown_unit(result: Result, place: Place) -> Iterator[Unmapped]:
+    """The unit that was written in a field of its own; what stands behind a number in a text may be anything."""
+    written = result.valueQuantity
+    if written and (written.unit or written.code):
+        yield Unmapped(UNIT, written.system if written.code else "", written.code, written.unit, str(place.source))
 
 
 def _number(result: Result) -> Quantity | None:

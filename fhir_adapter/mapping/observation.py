@@ -14,7 +14,7 @@ from fhir_adapter.mapping.graded_event import map_graded_event
 from fhir_adapter.mapping.laboratory import map_lab
 from fhir_adapter.mapping.lesion import map_lesion
 from fhir_adapter.mapping.prognostic_score import SCORES, map_score
-from fhir_adapter.mapping.reading import Reader, Said, set_aside, source_of
+from fhir_adapter.mapping.reading import Reader, Said, Unmapped, set_aside, source_of
 from fhir_adapter.mapping.response import (
     ASSESSMENTS,
     map_clinical_progression,
@@ -43,16 +43,18 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
     flags = ("preliminary",) if resource.status == _PRELIMINARY else ()
     code, unmapped = reader.translate("observation", resource.code, source_of(record, "code"))
     known = [(code.code, cast(Result, resource), "value[x]", code.flags)]
+    unknown_parts: list[Unmapped] = []
     for number, part in enumerate(resource.component):
-        found = reader.terms["observation"].translate(part.code)
+        found, missing = reader.translate("observation", part.code, source_of(record, "component.code"))
         known.append((found.code, part, f"component[{number}].value[x]", found.flags))
+        unknown_parts += missing
     used = [
         (name, result, element, extra) for name, result, element, extra in known if name not in (None, _LOOKS_ALIKE)
     ]
-    if not used:
+    if not used or has_value(resource):  # else it is the name of a panel
         yield from unmapped
-        for part in resource.component:
-            yield from reader.translate("observation", part.code, source_of(record, "component.code"))[1]
+    yield from unknown_parts
+    if not used:
         yield set_aside(record, "observation-ambiguous" if code.ambiguous else "observation-not-in-study")
         return
     if on is None:

@@ -11,6 +11,7 @@ from typing import Literal
 from fhir_adapter.fhir.r4 import Component, Observation
 from fhir_adapter.mapping.artefacts import read_toml
 from fhir_adapter.mapping.gaps import Gap
+from fhir_adapter.mapping.reading import UNIT
 from fhir_adapter.mapping.resemblance import Phrasebook
 from fhir_adapter.mapping.result import concept_of
 from fhir_adapter.mapping.terminology import ConceptMap, Terminology
@@ -65,6 +66,8 @@ class Relevance:
 
     def ruled_out(self, gap: Gap, seen: Iterable[Observation] = ()) -> RuledOut | None:
         """Why it can be nothing the study asks for; None when it can."""
+        if gap.table == UNIT:
+            return None
         beginnings = self.beginnings.get(self.terms[gap.table].canonical(gap.system))
         if gap.code and beginnings and not gap.code.upper().startswith(beginnings):
             return "another-class"
@@ -78,6 +81,8 @@ class Relevance:
         observations = tuple(seen)
         if why := self.ruled_out(gap, observations):
             return Appraised(gap, "no", why)
+        if gap.table == UNIT:
+            return self._told(gap, "likely", "question-is-known", frozenset(), undecided)
         table = self.terms[gap.table]
         if elsewhere := _known_elsewhere(table, gap.code):
             return self._told(gap, "likely", "known-in-another-system", elsewhere, undecided)

@@ -66,7 +66,10 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
     relevance = read_relevance(common_folder(study.folder) / "relevance.toml", study.terms, study.units)
     undecided, appraised = _appraised(gaps, seen, cohort, relevance)
     folder = settings.out / FOLDER
-    files = {LIST: _list(appraised, undecided), CODES: _codes(study, {one.table for one in gaps})}
+    files = {
+        LIST: _list(appraised, undecided),
+        CODES: _codes(study, {one.table for one in gaps} & set(study.terms.maps)),
+    }
     drafts = _drafts(folder, appraised, study.terms)
     _write(folder, {**files, **drafts})
     included, everybody = len(cohort.judgements), len(cohort.judgements) + len(cohort.excluded)
@@ -140,7 +143,7 @@ def _drafts(folder: Path, appraised: Iterable[Appraised], terms: Terminology) ->
     """The ConceptMaps by file name; what is filled in already in the folder is kept."""
     by_table: dict[str, list[Appraised]] = {path.stem: [] for path in sorted(folder.glob("*.json"))}
     for one in appraised:
-        if one.matters != "no":
+        if one.matters != "no" and one.gap.table in terms.maps:
             by_table.setdefault(one.gap.table, []).append(one)
     found: dict[str, bytes] = {}
     for table, gaps in by_table.items():

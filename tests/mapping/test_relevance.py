@@ -180,3 +180,26 @@ def test_likeness_is_of_whole_words_in_any_script() -> None:
 def test_without_the_file_nothing_is_ruled_out(tmp_path: Path) -> None:
     plain = read_relevance(tmp_path / "relevance.toml", study().terms, study().units)
     assert plain.ruled_out(gap("medication", "C09AA05", "", ATC)) is None
+
+
+def test_an_unknown_part_of_a_panel_is_listed_beside_the_parts_that_are_known() -> None:
+    parts = [
+        {"code": concept((LOINC, "6690-2")), "valueQuantity": {"value": 4, "unit": "10*9/L"}},
+        {"code": concept((LOCAL, "NEU#", "NEU-A")), "valueQuantity": {"value": 3, "unit": "10*9/L"}},
+    ]
+    panel = observation(concept((LOCAL, "CBC")), component=parts)
+    found = read(panel)
+    assert [(one.table, one.code) for one in found.unmapped] == [("observation", "NEU#")]
+    assert found.subject is not None
+    assert [lab.observable for lab in found.subject.labs] == ["leukocytes"]
+    valued = read(panel | {"valueString": "see parts"})
+    assert [one.code for one in valued.unmapped] == ["CBC", "NEU#"]
+
+
+def test_an_unknown_unit_is_listed_and_has_no_map_to_go_to() -> None:
+    local = observation(concept((LOINC, "751-8")), valueQuantity={"value": 3.1, "unit": "Tausend pro Mikroliter"})
+    (unit,) = read(local).unmapped
+    assert (unit.table, unit.system, unit.code, unit.text) == ("unit", "", "", "Tausend pro Mikroliter")
+    assert verdict(gap("unit", text="Tausend pro Mikroliter")) == ("likely", "question-is-known", ())
+    assert read(observation(concept((LOINC, "751-8")), valueString="3.1 see the note")).unmapped == ()
+    assert read(observation(concept((LOINC, "751-8")), valueQuantity={"value": 3.1})).unmapped == ()

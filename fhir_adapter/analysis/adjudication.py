@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fhir_adapter.cohort.finding import AnyFinding
+from fhir_adapter.cohort.fingerprint import same_question
 from fhir_adapter.cohort.review import Review, Ruling, Rulings, Standing
 
 State = Standing | Literal["superseded", "no-finding", "pending"]
@@ -53,7 +54,9 @@ def _state(ruling: Ruling, finding: AnyFinding | None) -> State:
         return "pending"
     if finding is None or finding.review is None:
         return "no-finding"
-    return finding.review.standing if ruling in finding.review.rulings else "superseded"
+    if ruling in finding.review.rulings:
+        return finding.review.standing
+    return "superseded" if same_question(ruling.evidence, finding) else "other-definitions"
 
 
 def reviews(decided: Iterable[Decided]) -> list[tuple[str, Review]]:

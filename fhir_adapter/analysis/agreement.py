@@ -14,7 +14,7 @@ from statistics import NormalDist
 from fhir_adapter.analysis.disclosure import disclosed
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.review import UNDETERMINED, Review
+from fhir_adapter.cohort.review import Review
 from fhir_adapter.cohort.study import Study
 
 Pair = tuple[str, str]
@@ -90,17 +90,13 @@ def _share(rule: str, label: str, reviews: Sequence[Review], study: Study) -> Es
         study,
         missing=len(reviews) - len(pairs),
         population=_POPULATION,
-        parameters={"undetermined_by_rule": sum(one.by_rule == UNDETERMINED for one in reviews)},
+        parameters={"overridden": sum(one.overrides for one in reviews)},
     )
 
 
 def comparable(reviews: Iterable[Review]) -> list[Pair]:
     """The pairs of answers that are about the same question and the same records."""
-    return [
-        (one.by_rule, one.verdict)
-        for one in reviews
-        if one.applied and one.records != "changed" and UNDETERMINED not in (one.by_rule, one.verdict)
-    ]
+    return [(one.by_rule, one.verdict) for one in reviews if one.comparable]
 
 
 def kappa(pairs: Sequence[Pair]) -> tuple[float | None, float | None, str]:

@@ -51,6 +51,12 @@ def written_fingerprint(text: str) -> Fingerprint | None:
     return found if sound and all(letter in "0123456789abcdef-" for letter in str(found)) else None
 
 
+def same_question(evidence: str, finding: AnyFinding) -> bool:
+    """Whether somebody who wrote this down answered the question that the finding answers; nobody knows without it."""
+    then = written_fingerprint(evidence)
+    return then is None or then.definitions == fingerprint(finding).definitions
+
+
 def _short(content: object, length: int) -> str:
     written = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(written.encode()).hexdigest()[:length]

@@ -12,6 +12,7 @@ CONSENSUS = "consensus"
 """The reviewer who speaks for all of them: settles what they had decided up to that day."""
 
 UNDETERMINED = "undetermined"
+_SPAN = " to "  # an answer that the records only bound: `2 to 4`, `grade 1 to 5`
 
 
 class Ruling(Frozen):
@@ -60,6 +61,12 @@ class Review(Frozen):
     @property
     def applied(self) -> bool:
         return self.standing == "applied"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether rule and reviewers have both an answer to the same question about the same records."""
+        answered = all(said != UNDETERMINED and _SPAN not in said for said in (self.by_rule, self.verdict))
+        return self.applied and self.records != "changed" and answered
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from fhir_adapter.cohort.finding import AnyFinding, Finding
-from fhir_adapter.cohort.fingerprint import Fingerprint, fingerprint, written_fingerprint
-from fhir_adapter.cohort.review import Review, Ruling, Seen, Standing, voices
+from fhir_adapter.cohort.fingerprint import fingerprint, same_question, written_fingerprint
+from fhir_adapter.cohort.review import Review, Ruling, Seen, voices
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.rules.revision import answer, revised, verdict_of
 
@@ -42,40 +42,32 @@ def not_possible(finding: Finding[V], review: Review) -> Finding[V]:
 
 
 def review_of(finding: AnyFinding, rulings: Sequence[Ruling]) -> Review | None:
-    """What the reviewers decided about a finding, and whether it counts; None if nobody did."""
-    counted = voices(one for one in rulings if one.rule == finding.rule)
-    if not counted:
+    """What the reviewers decided about a finding, and whether it counts; None if nobody did.
+
+    What answered another question has no say among what answers that of now.
+    """
+    about = [one for one in rulings if one.rule == finding.rule]
+    if not about:
         return None
+    answering = [one for one in about if same_question(one.evidence, finding)]
+    counted = voices(answering or about)
     verdicts = {one.verdict for one in counted}
-    evidence = [_seen(written_fingerprint(one.evidence), fingerprint(finding)) for one in counted]
-    standing: Standing = "applied"
-    if len(verdicts) > 1:
-        standing = "disputed"
-    elif all(seen is None for seen in evidence):
-        standing = "other-definitions"
     return Review(
         by_rule=answer(finding),
         sentence_by_rule=finding.sentence,
         verdict=counted[-1].verdict if len(verdicts) == 1 else "",
-        standing=standing,
-        records=_best(evidence),
+        standing="disputed" if len(verdicts) > 1 else "applied" if answering else "other-definitions",
+        records=_seen(counted, finding),
         rulings=counted,
     )
 
 
-def _seen(then: Fingerprint | None, now: Fingerprint) -> Seen | None:
-    """Whether a reviewer saw the records of now; None if the question was another one then."""
-    if then is None:
-        return "not-recorded"
-    if then.definitions != now.definitions:
-        return None
-    return "as-seen" if then.records == now.records else "changed"
-
-
-def _best(evidence: Sequence[Seen | None]) -> Seen:
+def _seen(counted: Sequence[Ruling], finding: AnyFinding) -> Seen:
     """Of several reviewers who decided the same it is enough that one has seen the records of now."""
-    order: tuple[Seen, ...] = ("as-seen", "changed", "not-recorded")
-    return next((one for one in order if one in evidence), "changed")
+    known = [then for one in counted if (then := written_fingerprint(one.evidence))]
+    if any(then.records == fingerprint(finding).records for then in known):
+        return "as-seen"
+    return "changed" if known else "not-recorded"
 
 
 def tell(review: Review) -> str:

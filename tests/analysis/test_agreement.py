@@ -113,14 +113,15 @@ def test_the_share_is_of_people_in_whom_both_have_an_answer_on_the_same_records(
         review("relapsed", "refractory"),
         review("refractory", "refractory", records="not-recorded"),
         review("undetermined", "refractory"),
+        review("grade 1 to 5", "refractory"),
         review("relapsed", "undetermined"),
         review("relapsed", "refractory", records="changed"),
         review("relapsed", "", standing="disputed"),
         review("relapsed", "refractory", standing="other-definitions"),
     )
     share = found["agreement.failure.agreed"]
-    assert (share.numerator, share.denominator, share.missing) == (2, 3, 5)
-    assert share.parameters == {"undetermined_by_rule": 1}
+    assert (share.numerator, share.denominator, share.missing) == (2, 3, 6)
+    assert share.parameters == {"overridden": 5}
     assert found["agreement.failure.kappa"].n == 3
 
 

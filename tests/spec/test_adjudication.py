@@ -169,6 +169,16 @@ def test_a_decision_under_other_definitions_does_not_count() -> None:
     assert found.verdict == included(chart(), bsab_status_rule="pd_within", interval_days=30).failure.verdict
 
 
+def test_only_decisions_under_the_definitions_of_now_can_differ() -> None:
+    """A reviewer may answer both questions; each answer counts where its question is asked."""
+    within = {"bsab_status_rule": "pd_within", "interval_days": 30}
+    first = f"failure | refractory | Chen | 2025-03-01 | {seen()}"
+    both = f"{first}\nfailure | relapsed | Chen | 2025-03-02 | {seen(**within)}"
+    assert failure(both).verdict == "refractory"
+    assert failure(both, **within).verdict == "relapsed"
+    assert review(failure(both, **within)).standing == "applied"
+
+
 def test_a_later_data_cut_asks_the_same_question() -> None:
     assert seen(data_cut="2024-12-31") == seen(data_cut="2025-12-31") == seen()
 

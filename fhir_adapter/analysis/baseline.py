@@ -41,8 +41,12 @@ def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
     cut = study.parameters.named("data_cut")
     yield count(("baseline.n", "baseline", "People in the cohort"), len(people), parameters=cut)
     sexes = [None if person.subject.sex == "unknown" else person.subject.sex for person in people]
-    for sex in ("male", "female"):
-        yield _share(f"baseline.{sex}", sex.capitalize(), [None if s is None else s == sex for s in sexes], study)
+    for sex, name, label in (
+        ("male", "male", "Male"),
+        ("female", "female", "Female"),
+        ("other", "other_sex", "Another sex"),
+    ):
+        yield _share(f"baseline.{name}", label, [None if s is None else s == sex for s in sexes], study)
     yield median_and_range(
         ("baseline.age", "baseline", "Age"),
         [_length(person.age.value) for person in people],

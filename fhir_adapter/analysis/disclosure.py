@@ -17,7 +17,7 @@ _SHARE = (*_AROUND, "numerator", "events", "at_risk")
 _EVERYTHING = (*_SHARE, "n", "denominator", "range_low", "range_high")
 # Shares of one whole, by how their ids begin; those of responses add up, and the response rate is a sum of some.
 _WHOLES = (
-    ("baseline.male", "baseline.female"),
+    ("baseline.male", "baseline.female", "baseline.other_sex"),
     ("baseline.bsab.",),
     ("baseline.bsab_agent.",),
     ("baseline.car_t.",),

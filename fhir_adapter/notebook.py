@@ -151,12 +151,13 @@ class CohortFrames:
         return curve(self.cohort.times, endpoint, self.cohort.study)
 
 
-def load_study(name: str | Path, **parameters: object) -> StudyFolder:
+def load_study(name: str | Path, *, conceptmaps: str | Path | None = None, **parameters: object) -> StudyFolder:
     """Read a study by name or path; keyword arguments win over its parameters.
 
-    `StudyError` when the folder or a parameter cannot be used.
+    `conceptmaps` is the folder of the site's own ConceptMaps. `StudyError` when a folder or a parameter cannot be used.
     """
-    return read_study(name, {key: str(value) for key, value in parameters.items()})
+    maps = Path(conceptmaps) if conceptmaps else None
+    return read_study(name, {key: str(value) for key, value in parameters.items()}, maps)
 
 
 def build(study: StudyFolder, source: str | Path) -> CohortFrames:

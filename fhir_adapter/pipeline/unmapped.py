@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fhir_adapter.errors import DiskError, UsageError
 from fhir_adapter.fhir.r4 import Observation, decode
 from fhir_adapter.fhir.record import Record, Unreadable
-from fhir_adapter.mapping.artefacts import as_artefact, read_json
-from fhir_adapter.mapping.draft_map import draft_map, is_filled_in
 from fhir_adapter.mapping.gaps import Gap, gaps_of, undecided_people
 from fhir_adapter.mapping.relevance import Appraised, Relevance, read_relevance
 from fhir_adapter.mapping.study import StudyFolder, common_folder
-from fhir_adapter.mapping.terminology import Terminology
+from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import with_last_parameters
 from fhir_adapter.pipeline.build import Cohort, build
+from fhir_adapter.pipeline.map_drafts import renewed, write_drafts
 from fhir_adapter.pipeline.moment import known
 from fhir_adapter.pipeline.site import study_of
 from fhir_adapter.progress import Progress
 from fhir_adapter.publish.csv_table import Row, write_table
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
-from fhir_adapter.whole_file import write_whole
 
 FOLDER = "unmapped"
 LIST, CODES = "list.csv", "codes.csv"
@@ -41,7 +36,7 @@ _EXAMPLES = 20  # Observations looked at for each code: what it measures does no
 
 @dataclass(frozen=True)
 class Listed:
-    """What was not understood, the most telling first; `rows` are the line of `list.csv` and the entry.
+    """What was not understood, the most telling first.
 
     `undecided` are the people about whom an answer could change; `drafts` the ConceptMaps that wait to be filled in.
     """
@@ -58,7 +53,7 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
     """List what the last fetch brought and the study does not know, and renew the drafts in the output folder."""
     settings = with_last_parameters(settings, say)
     study = study_of(settings)
-    with Store.reopen(settings.out / "store" / "landing.sqlite") as store:
+    with Store.reopen(OutputFolder(settings.out).store) as store:
         view = known(store).view
         cohort = build(view, study)
         gaps = gaps_of(cohort.unmapped)
@@ -70,8 +65,8 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
         LIST: _list(appraised, undecided),
         CODES: _codes(study, {one.table for one in gaps} & set(study.terms.maps)),
     }
-    drafts = _drafts(folder, appraised, study.terms)
-    _write(folder, {**files, **drafts})
+    drafts = renewed(folder, appraised, study.terms)
+    write_drafts(folder, {**files, **drafts})
     included, everybody = len(cohort.judgements), len(cohort.judgements) + len(cohort.excluded)
     return Listed(appraised, undecided, everybody, included, folder, tuple(folder / name for name in sorted(drafts)))
 
@@ -137,45 +132,3 @@ def _codes(study: StudyFolder, tables: Iterable[str]) -> bytes:
         for code in study.terms.codes_of(study.terms[table].vocabulary)
     )
     return write_table(CODES_COLUMNS, rows)
-
-
-def _drafts(folder: Path, appraised: Iterable[Appraised], terms: Terminology) -> dict[str, bytes]:
-    """The ConceptMaps by file name; what is filled in already in the folder is kept."""
-    by_table: dict[str, list[Appraised]] = {path.stem: [] for path in sorted(folder.glob("*.json"))}
-    for one in appraised:
-        if one.matters != "no" and one.gap.table in terms.maps:
-            by_table.setdefault(one.gap.table, []).append(one)
-    found: dict[str, bytes] = {}
-    for table, gaps in by_table.items():
-        before = _before(folder / f"{table}.json", terms)
-        with as_artefact(folder / f"{table}.json"):
-            if gaps or (before and is_filled_in(before)):
-                draft = draft_map(terms[table], gaps, before)
-                found[f"{table}.json"] = (json.dumps(draft, ensure_ascii=False, indent=2) + "\n").encode()
-    return found
-
-
-def _before(path: Path, terms: Terminology) -> dict[str, Any] | None:
-    """The draft that is there, to be gone on with."""
-    if not path.exists():
-        return None
-    resource = read_json(path)
-    if resource.get("resourceType") != "ConceptMap" or path.stem not in terms.maps:
-        raise UsageError(f"{path} is no ConceptMap of the study", "take it out of the folder of the drafts")
-    return resource
-
-
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace the files of the folder one by one; drafts that nobody needs any more go away."""
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for path in _needless(folder, files):
-            path.unlink()
-        for name, content in files.items():
-            write_whole(folder / name, content)
-    except OSError:
-        raise DiskError(f"the folder {folder} cannot be written", "make room, or change its permissions") from None
-
-
-def _needless(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
-    yield from [path for path in folder.glob("*.json") if path.name not in files]

@@ -218,3 +218,20 @@ def test_without_the_site_nothing_is_different(tmp_path: Path) -> None:
     assert (unknown.table, unknown.system, unknown.code) == ("medication", LOCAL, "4711")
     study = site(tmp_path, group(LOCAL, element("4711", "glofitamab")))
     assert study.study.fingerprint == read_study(STUDY).study.fingerprint
+
+
+def test_a_notebook_reads_the_maps_of_the_site_too(tmp_path: Path) -> None:
+    import fhir_adapter as fa
+
+    site(tmp_path, group(LOCAL, element("4711", "glofitamab")))
+    assert meaning(fa.load_study(STUDY, conceptmaps=str(tmp_path)), "4711") == "glofitamab"
+    assert meaning(fa.load_study(STUDY), "4711") is None
+
+
+def test_the_extension_of_a_choice_is_defined() -> None:
+    from fhir.resources.R4B.structuredefinition import StructureDefinition
+
+    path = Path(__file__).parents[2] / "mappings/common/fhir/StructureDefinition-replaces.json"
+    defined = json.loads(path.read_bytes())
+    StructureDefinition.model_validate(defined)
+    assert defined["url"] == replacing("x")[0]["url"]

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     max_deleted_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     max_wait_s: Annotated[float, Field(gt=0)] = 86_400.0
     unreadable_lines: Annotated[int, Field(ge=0)] = 0
+    folder_people: Literal["study", "everybody"] = "study"
+    every_line: bool = False
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()
     download_hosts: tuple[str, ...] = ()

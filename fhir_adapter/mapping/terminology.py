@@ -141,6 +141,16 @@ class ConceptMap:
         said = {one.code for key in self._keys(concept) for one in self.meanings.get(key, ()) if one.holds(on)}
         return Translation(said.pop(), by="date") if len(said) == 1 else found
 
+    @cached_property
+    def may_mean(self) -> Callable[[CodeableConcept], frozenset[str]]:
+        """Every study code that any code or word of a concept stands for, or has stood for once."""
+        return lru_cache(maxsize=_REMEMBERED)(self._may_mean)
+
+    def _may_mean(self, concept: CodeableConcept) -> frozenset[str]:
+        said = (*self._by_code(concept), *self._by_text(concept))
+        once = (one.code for key in self._keys(concept) for one in self.meanings.get(key, ()))
+        return frozenset((*(one.code for one in said), *once))
+
     def every(self, concept: CodeableConcept | None) -> frozenset[str]:
         """All study codes a concept names, for answers that may list several (sites of disease)."""
         if concept is None:

@@ -28,6 +28,7 @@ from fhir_adapter.mapping.patient import groups, survivors
 from fhir_adapter.mapping.reading import SetAside, Unmapped, set_aside
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.aliases import recall_urns, under_other_names
+from fhir_adapter.pipeline.fetching.passed_over import recall_passed_over
 from fhir_adapter.pipeline.homes import Homes
 from fhir_adapter.publish.adjudication_table import adjudication_table
 from fhir_adapter.publish.cohort_tables import cohort_tables, count_by
@@ -111,7 +112,9 @@ class Cohort:
 
 def build(view: View, folder: StudyFolder) -> Cohort:
     """Map and judge everybody in the store, as it is or as it was."""
-    return build_from(view.current(), view.quarantine(), folder, Homes.of(view), recall_urns(view))
+    return build_from(
+        view.current(), view.quarantine(), folder, Homes.of(view), recall_urns(view), recall_passed_over(view)
+    )
 
 
 def build_from(
@@ -120,9 +123,10 @@ def build_from(
     folder: StudyFolder,
     homes: Homes,
     urns: Mapping[str, str],
+    passed_over: int = 0,
 ) -> Cohort:
     """Map and judge everybody among the records. The order of the records does not matter. `urns` are other names of
-    resources: `Type/id` by `urn:uuid:...`.
+    resources: `Type/id` by `urn:uuid:...`; `passed_over` counts the Patients of whom nothing was read.
     """
     by_person: dict[str, list[Record]] = {}
     elsewhere: list[Record] = []
@@ -161,7 +165,7 @@ def build_from(
         study=folder.study,
         judgements=included,
         excluded=excluded,
-        flow=_flow(survivor_of, unreadable, quarantined, excluded),
+        flow=_flow(survivor_of, unreadable, quarantined, excluded, passed_over),
         times=tuple(time for times, _ in timed for time in times),
         contradictions=tuple(one for _, left in timed for one in left),
         set_aside=tuple(sorted(aside)),
@@ -221,12 +225,14 @@ def _flow(
     unreadable: list[SetAside],
     quarantined: Sequence[Quarantined],
     excluded: Sequence[Excluded],
+    passed_over: int,
 ) -> tuple[FlowRow, ...]:
-    """The attrition, from every Patient resource that was received."""
+    """The attrition, from every Patient resource that the source holds."""
     set_aside = len({one.id for one in quarantined if one.type == "Patient"} - set(survivor_of)) + len(unreadable)
     exits = Counter((one.exit.step, one.exit.reason) for one in excluded)
     exits["person", "patient_unusable"] = set_aside + sum(1 for survivor in survivor_of.values() if not survivor)
     exits["person", "merged_into_another"] = sum(
         1 for one, survivor in survivor_of.items() if survivor and one != survivor
     )
-    return flow(len(survivor_of) + set_aside, {key: count for key, count in exits.items() if count})
+    exits["person", "no_treatment_of_the_study"] = passed_over
+    return flow(len(survivor_of) + set_aside + passed_over, {key: count for key, count in exits.items() if count})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mapping.hospital import LOINC, MEDDRA, PERSON, SNOMED, Json, about, concept
-from spec.edge_cases.chart import assessed, chart, given, left, mapped, member, resource
+from spec.edge_cases.chart import assessed, chart, done, given, left, mapped, member, resource
 from spec.edge_cases.infused import CRS, adverse_event, condition, found, grades, lab
 
 from fhir_adapter.cohort.subject import Subject
@@ -151,6 +151,23 @@ def test_a_transformed_lymphoma_is_not_taken_for_one_that_began_as_such(text: st
     others = [one for one in chart(BSAB) if one["resourceType"] != "Condition"]
     assert left([told, *others]) == "other_disease"
     assert member([told, *others], transformed="include")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PBMC单采 (G-CSF + plerixafor, mobilised CD34+)",
+        "Leukapheresis: stem cell harvest",
+        "HPC, Apheresis",
+        "粒细胞单采",
+        "Granulocyte apheresis",
+        "血浆置换",
+    ],
+)
+def test_a_collection_of_other_cells_is_not_the_index_however_it_is_named(text: str) -> None:
+    """What names lymphocytes and stem cells is ambiguous, and is no collection of either."""
+    one = member(chart(BSAB, done(text, "2024-03-20")))
+    assert [collection.on.iso for collection in one.subject.collections if collection.on] == ["2024-03-04"]
 
 
 # ---------------------------------------------------------------------------------------------- response, death

@@ -38,7 +38,7 @@ def results(
     if not held.reports:
         print("the server holds no results of a study")
     if held.unreadable:
-        print(f"{held.unreadable} MeasureReports there are not valid FHIR R4 and were left out")
+        print(f"{held.unreadable} MeasureReports there are not valid and were left out")
 
 
 def _as_data(report: ReportRead) -> dict[str, object]:

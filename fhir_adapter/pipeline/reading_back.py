@@ -12,6 +12,7 @@ from fhir_adapter.errors import ServerRefused, StudyError, UsageError
 from fhir_adapter.mapping.artefacts import read_toml
 from fhir_adapter.mapping.study import find_study
 from fhir_adapter.pipeline.connection import connected
+from fhir_adapter.pipeline.publish import PUBLISHED_IN, release_of
 from fhir_adapter.publish.canonical_base import moved
 from fhir_adapter.publish.identity import REPORT, searchable
 from fhir_adapter.publish.report_reading import NotAReport, ReportRead, read_body
@@ -38,12 +39,12 @@ def fetch_results(settings: Settings) -> Held:
         raise UsageError("no server is given, so there is nothing to read results from", "name it with --server URL")
     study = study_id(settings.study) if "study" in settings.model_fields_set else ""
     with connected(server, settings, READING_BACK) as transport:
-        fetch_capability(transport)
+        release = release_of(fetch_capability(transport, PUBLISHED_IN))
         bodies = _fetch_reports(transport, settings.canonical)
     read, unreadable = [], 0
     for body in bodies:
         try:
-            read.append(read_body(body, settings.canonical))
+            read.append(read_body(body, settings.canonical, release))
         except NotAReport:
             unreadable += 1
     ours = [one for one in read if one and study in ("", one.study)]

@@ -44,7 +44,7 @@ def document(resource: Mapping[str, Any], origin: str, release: str = "4.0") -> 
     `StudyError` raised when it is not valid.
     """
     try:
-        model = _model(str(resource.get("resourceType")), release).model_validate(resource)
+        model = model_class(str(resource.get("resourceType")), release).model_validate(resource)
     except (ValidationError, KeyError) as error:
         raise StudyError(f"{origin} is not valid FHIR {release}: {_places(error)}") from None
     if problems := unknown_codes(model):
@@ -55,7 +55,8 @@ def document(resource: Mapping[str, Any], origin: str, release: str = "4.0") -> 
     return Document(checked["resourceType"], checked["id"], checked)
 
 
-def _model(type: str, release: str) -> Any:
+def model_class(type: str, release: str) -> Any:
+    """The model of a resource type in a release of FHIR; `KeyError` for a type that it does not have."""
     if release == "5.0":
         from fhir.resources import get_fhir_model_class as r5_model
 

@@ -25,6 +25,26 @@ def as_r5(documents: Sequence[Document]) -> tuple[Document, ...]:
     )
 
 
+def from_r5(report: Resource) -> Resource:
+    """A valid MeasureReport of FHIR R5 as R4 spells it: undoes what `as_r5` does to a report."""
+    return {**report, "group": [_group_of_r5(one) for one in report.get("group", ())]}
+
+
+def _group_of_r5(group: Resource) -> Resource:
+    told = _renamed(group, {"measureScoreQuantity": "measureScore"})
+    if "stratifier" in group:
+        told["stratifier"] = [_stratifier_of_r5(one) for one in group["stratifier"]]
+    return told
+
+
+def _stratifier_of_r5(stratifier: Resource) -> Resource:
+    told = {**stratifier, "code": [stratifier["code"]]} if "code" in stratifier else dict(stratifier)
+    if "stratum" in stratifier:
+        names = {"measureScoreQuantity": "measureScore", "valueCodeableConcept": "value"}
+        told["stratum"] = [_renamed(one, names) for one in stratifier["stratum"]]
+    return told
+
+
 def _report(report: Resource) -> Resource:
     return {**report, "group": [_group(one) for one in report.get("group", ())]}
 

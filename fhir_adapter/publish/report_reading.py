@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
 from fhir_adapter.cohort.estimate import Estimate
@@ -19,7 +18,8 @@ from fhir_adapter.publish import identity
 from fhir_adapter.publish.answer import code_in
 from fhir_adapter.publish.canonical_base import without_base
 from fhir_adapter.publish.codes import DATA_ABSENT_REASON, MEASURE_POPULATION
-from fhir_adapter.publish.documents import Resource
+from fhir_adapter.publish.documents import Resource, model_class
+from fhir_adapter.publish.release import Release, from_r5
 from fhir_adapter.publish.stratifier import EXCLUSION_REASON, STEP, subgroup_id
 
 _KEY_PARTS = 4
@@ -67,15 +67,15 @@ class ReportRead:
 
 
 class NotAReport(ValueError):
-    """Bytes that are no valid MeasureReport of FHIR R4."""
+    """Bytes that are no valid MeasureReport of the release that the server speaks."""
 
 
-def read_body(body: bytes, base: str = "") -> ReportRead | None:
+def read_body(body: bytes, base: str = "", release: Release = "4.0") -> ReportRead | None:
     """What a MeasureReport tells, from its bytes; `base` is the site's canonical base. Raises `NotAReport`."""
     try:
-        model = get_fhir_model_class("MeasureReport").model_validate(parse_json(body))
+        model = model_class("MeasureReport", release).model_validate(parse_json(body))
         checked = cast(Resource, parse_json(model.model_dump_json().encode()))
-        return read_report(without_base(checked, base))
+        return read_report(without_base(from_r5(checked) if release == "5.0" else checked, base))
     except (NotJson, ValidationError):
         raise NotAReport from None
 

@@ -71,7 +71,7 @@ def test_a_run_logs_in_fetches_and_publishes(ran: tuple[Ended, Site, SmartServer
     assert ended.code == 0, ended.told
     assert people(site.out) == ["SYN-12"]
     assert "published to" in ended.out
-    assert len(server.service.repository.find("MeasureReport", ())) == 9
+    assert len(server.service.repository.find("MeasureReport", ())) == 13
 
 
 def test_writing_is_asked_for_when_something_is_written(ran: tuple[Ended, Site, SmartServer]) -> None:
@@ -179,7 +179,7 @@ def test_another_server_gets_credentials_of_its_own(server: SmartServer, site: S
         ended = site.runs("run", "--publish-to", other.fhir_url)
         assert ended.code == 0, ended.told
         assert set(server.tokens) & {header.removeprefix("Bearer ") for _, _, header in other.fhir_requests} == set()
-        assert len(other.service.repository.find("MeasureReport", ())) == 9
+        assert len(other.service.repository.find("MeasureReport", ())) == 13
 
 
 def test_credentials_belong_to_the_run_of_the_server_not_to_folders(site: Site, tmp_path: Path) -> None:

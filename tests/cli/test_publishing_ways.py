@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from whole_runs import Ended, Ran, Served, bundles, command, files, server_with, succeed, tree
+
+from fhir_adapter.fhir.canonical import Json
+from fhir_adapter.sandbox import service
+from fhir_adapter.sandbox.capability import capability_statement
 
 FAMILIES = 13
 
@@ -136,3 +140,23 @@ def test_reports_about_single_people_go_to_no_other_server(two_people: Served, f
 def test_reports_about_single_people_can_go_home(two_people: Served, fetched: Ran) -> None:
     home = ("--server", two_people.sandbox.base_url)
     assert f"{2 * (FAMILIES - 1) + 2 * FAMILIES} new" in publish(fetched, *home, "--individual", "--dry-run").out
+
+
+@pytest.mark.parametrize(("version", "score"), [("4.3.0", "measureScore"), ("5.0.0", "measureScoreQuantity")])
+def test_a_server_of_a_later_release_gets_evidence_beside_the_reports_once(
+    fetched: Ran, monkeypatch: pytest.MonkeyPatch, version: str, score: str
+) -> None:
+    def later(base: str, types: Sequence[str]) -> dict[str, Json]:
+        return {**capability_statement(base, types), "fhirVersion": version}
+
+    monkeypatch.setattr(service, "capability_statement", later)
+    with server_with([]) as elsewhere:
+        publish(fetched, "--publish-to", elsewhere.base_url)
+        evidence = elsewhere.service.repository.find("Evidence", ())
+        reports = elsewhere.service.repository.find("MeasureReport", ())
+        again = publish(fetched, "--publish-to", elsewhere.base_url).out
+        read = json.loads(succeed("results", "--server", elsewhere.base_url, "--json").out)
+    assert sum(len(one["estimates"]) for one in read) > len(evidence)
+    assert len(evidence) == len(documents(fetched, "Evidence")) > 100
+    assert {name for one in reports for group in one.resource["group"] for name in group if "Score" in name} == {score}
+    assert " 0 documents sent" in again

@@ -70,7 +70,7 @@ def test_reports_of_others_and_reports_that_are_not_valid_are_left_out(tmp_path:
         put(sandbox.base_url, broken)
         assert succeed("results", "--server", sandbox.base_url).out.splitlines() == [
             "the server holds no results of a study",
-            "1 MeasureReports there are not valid FHIR R4 and were left out",
+            "1 MeasureReports there are not valid and were left out",
         ]
         assert read_back(sandbox.base_url) == []
 

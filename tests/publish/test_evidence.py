@@ -13,7 +13,7 @@ from fhir_adapter.publish.documents import Document
 from fhir_adapter.publish.evidence import build_evidence
 from fhir_adapter.publish.identity import EVIDENCE
 from fhir_adapter.publish.measure_report import build_reports
-from fhir_adapter.publish.release import as_r5
+from fhir_adapter.publish.release import as_r5, from_r5
 
 UCUM = {"unit": "1", "system": "http://unitsofmeasure.org", "code": "1"}
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -86,3 +86,8 @@ def test_in_release_5_a_report_has_the_names_of_that_release() -> None:
     assert [one["valueCodeableConcept"]["text"] for one in strata] == ["refractory"]
     assert isinstance(group["stratifier"][0]["code"], dict)
     assert "measureScoreQuantity" in strata[0]
+
+
+def test_a_report_of_release_5_reads_as_it_was() -> None:
+    before = [one.resource for one in reports() if one.type == "MeasureReport"]
+    assert [from_r5(one.resource) for one in as_r5(reports()) if one.type == "MeasureReport"] == before

@@ -8,11 +8,12 @@ import re
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from report.course import WHOLE, person
 from report.outline import Outline
 
 from fhir_adapter.cohort.finding import Finding, step
-from fhir_adapter.cohort.review import Review, Ruling
+from fhir_adapter.cohort.review import Review, Ruling, Standing
 from fhir_adapter.report.timeline.page import render
 from fhir_adapter.report.timeline.person import Person
 
@@ -152,7 +153,26 @@ def test_a_reviewed_verdict_shows_both_answers_and_who_decided() -> None:
     assert "By the rule alone: <b>refractory</b>. BsAb-refractory: best response SD." in text
     assert "On review: <b>relapsed</b>. The records have changed since." in text
     assert "<li>relapsed by A. B. on 2025-03-04: PR seen</li>" in text
-    assert "relapsed <span" in text
+    assert 'relapsed <span class="small">on review</span>' in text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "standing", "remark"),
+    [
+        ("refractory", "applied", "confirmed on review"),
+        ("", "disputed", "review disputed"),
+        ("relapsed", "other-definitions", "review other definitions"),
+    ],
+)
+def test_a_review_that_changes_nothing_says_why(verdict: str, standing: Standing, remark: str) -> None:
+    one = person()
+    review = Review(
+        by_rule="refractory", sentence_by_rule="x.", verdict=verdict, standing=standing, records="as-seen", rulings=()
+    )
+    findings = tuple(
+        found.model_copy(update={"review": review}) if found.rule == "failure" else found for found in one.findings
+    )
+    assert f'refractory <span class="small">{remark}</span>' in page(replace(one, findings=findings))
 
 
 def test_a_disputed_verdict_says_that_the_reviewers_differ() -> None:

@@ -21,7 +21,7 @@ _EARLIER, _ANTIBODY, _AROUND, _FOLLOW_UP = 0.17, 0.25, 0.34, 0.24
 _FULL_DAYS = 42  # a stretch of fewer days is drawn narrower than its share
 _DAY_STEPS = (1, 2, 7, 14, 28, 56, 112)
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
-_NARROW, _WIDE = 46, 62  # pixels that a label of four and of seven signs needs
+_NARROW, _WIDE = 46, 52  # pixels that a label of four and of seven signs needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ _TONES = {"met": "met", "not met": "unmet", "undetermined": "open"}
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One figure that is looked for first, with its whole sentence."""
+    """One figure that is looked for first, with its whole sentence; `remark` says what reviewers make of it."""
 
     name: str
     value: str
     sentence: str
-    reviewed: bool
+    remark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def headlines_of(person: Person) -> Iterator[Headline]:
     for rule, name in _HEADLINES.items():
         found = person.finding(rule)
         if found:
-            yield Headline(name, _short(found), found.sentence, found.review is not None)
+            yield Headline(name, _short(found), found.sentence, _remark(found.review))
 
 
 def verdicts_of(person: Person, rows: Mapping[str, str]) -> tuple[Verdict, ...]:
@@ -100,6 +100,14 @@ def _reason(step: Step, rows: Mapping[str, str]) -> Reason:
     day = f" on {step.date}" if step.date and step.date not in step.says else ""
     record = Reference(step.source, rows.get(step.source, "")) if step.source else None
     return Reason(f"{step.says}{day}", step.parameter, record)
+
+
+def _remark(review: Review | None) -> str:
+    if review is None:
+        return ""
+    if not review.applied:
+        return f"review {review.standing.replace('-', ' ')}"
+    return "on review" if review.overrides else "confirmed on review"
 
 
 def _short(finding: AnyFinding) -> str:

@@ -23,6 +23,7 @@ INPUT = f"{CANON}/identifier/input"
 
 _LONGEST_ID = 64
 _HASH = 12
+_PERSON = 24
 ROLLING = "rolling"
 
 
@@ -34,6 +35,11 @@ def report_key(study: Study, family: str) -> str:
     cut = study.parameters.data_cut
     parts = (study.id, study.site or "site", family, cut.isoformat() if cut else ROLLING)
     return ".".join(searchable(part) for part in parts)
+
+
+def person_key(report: str, subject_id: str) -> str:
+    """The business identifier of a report about one person. It is shown in places where no id of a patient may be."""
+    return f"{report}.{_digest(f'{report}|{subject_id}')[:_PERSON]}"
 
 
 def searchable(text: str) -> str:

@@ -72,7 +72,7 @@ def _report(
         return None
     figures = Figures(_figures(person, theirs, cohort, study), ())
     endpoints = {cohort[name].endpoint for _, name in named if name in cohort}
-    key = f"{identity.report_key(study, family.family)}.{identity.searchable(id)}"
+    key = identity.person_key(identity.report_key(study, family.family), id)
     return {
         "resourceType": "MeasureReport",
         "id": identity.resource_id(key),

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import ValidationError
-
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.fhir.canonical import NotJson, parse_json
+from fhir_adapter.fhir.canonical import parse_json
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.answer import code_in
 from fhir_adapter.publish.canonical_base import without_base
@@ -76,7 +74,7 @@ def read_body(body: bytes, base: str = "", release: Release = "4.0") -> ReportRe
         model = model_class("MeasureReport", release).model_validate(parse_json(body))
         checked = cast(Resource, parse_json(model.model_dump_json().encode()))
         return read_report(without_base(from_r5(checked) if release == "5.0" else checked, base))
-    except (NotJson, ValidationError):
+    except ValueError:  # no JSON, not as the model has it, or no number where one belongs
         raise NotAReport from None
 
 
@@ -147,7 +145,7 @@ def _said(part: Resource) -> dict[str, Any]:
     return {
         **{name: value for name, value in values if name not in ("parameter", "suppressed")},
         "suppressed": [value for name, value in values if name == "suppressed"],
-        "parameters": {pair["name"]: pair["value"] for pair in pairs},
+        "parameters": {pair["name"]: pair["value"] for pair in pairs if {"name", "value"} <= pair.keys()},
     }
 
 

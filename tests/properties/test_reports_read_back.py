@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from study12_estimates import CUT, START, study
@@ -17,7 +18,7 @@ from fhir_adapter.cohort.study import MeasureFamily
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.codes import MEASURE_POPULATION, MEASURE_SCORING
 from fhir_adapter.publish.measure_report import build_reports
-from fhir_adapter.publish.report_reading import Leavers, read_report
+from fhir_adapter.publish.report_reading import Leavers, NotAReport, read_body, read_report
 from fhir_adapter.publish.statistic import exact, setting_text
 
 POPULATIONS = {
@@ -148,3 +149,23 @@ def test_a_report_of_other_software_is_none_of_ours() -> None:
 def test_a_report_about_one_person_is_no_table_of_the_study() -> None:
     key = [{"system": identity.REPORT, "value": "a.b.c.d"}]
     assert read_report({"resourceType": "MeasureReport", "type": "individual", "identifier": key}) is None
+
+
+PART = {"url": "parameter", "extension": [{"url": "name", "valueString": "x"}]}
+ODD = [{"url": "ciLow", "valueString": "low"}, {"url": "people", "valueString": "many"}, {"url": "timepoint"}, PART]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda one: one["url"])
+def test_a_valid_report_with_odd_content_is_read_as_far_as_it_goes_or_left_out(odd: dict[str, Any]) -> None:
+    said = [{"url": "method", "valueCode": "median"}, odd]
+    code = {"coding": [{"system": identity.STATISTIC_CODES, "code": "x"}]}
+    group = {"code": code, "extension": [{"url": identity.STATISTIC, "extension": said}]}
+    report = {"resourceType": "MeasureReport", "status": "complete", "type": "summary", "group": [group]}
+    report |= {"measure": "https://example.org/Measure/x", "period": {"start": "2024"}}
+    report |= {"identifier": [{"system": identity.REPORT, "value": "a.b.c.d"}]}
+    try:
+        found = read_body(json.dumps(report).encode())
+    except NotAReport:
+        return
+    assert found is not None
+    assert [one.parameters for one in found.estimates] == [{}]

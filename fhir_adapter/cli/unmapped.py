@@ -39,6 +39,9 @@ def _told(listed: Listed) -> Iterator[str]:
 
     matter = [one for one in listed.appraised if one.matters != "no"]
     yield f"{listed.people} people, {listed.included} in the cohort, {len(listed.undecided)} with something to decide"
+    if listed.passed_over:
+        yield f"{listed.passed_over} Patients of the folder were not read: no known code says they had the treatments"
+        yield 'of the study. Their own codes are not in this list; fetch with folder_people = "everybody"'
     yield from _by_table(listed)
     if matter:
         yield f"could have mattered ({LIST} has their texts):"

@@ -15,6 +15,7 @@ from fhir_adapter.mapping.study import StudyFolder, common_folder
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import with_last_parameters
 from fhir_adapter.pipeline.build import Cohort, build
+from fhir_adapter.pipeline.fetching.passed_over import recall_passed_over
 from fhir_adapter.pipeline.map_drafts import renewed, write_drafts
 from fhir_adapter.pipeline.moment import known
 from fhir_adapter.pipeline.site import study_of
@@ -38,13 +39,15 @@ _EXAMPLES = 20  # Observations looked at for each code: what it measures does no
 class Listed:
     """What was not understood, the most telling first.
 
-    `undecided` are the people about whom an answer could change; `drafts` the ConceptMaps that wait to be filled in.
+    `undecided` are the people about whom an answer could change; `drafts` the ConceptMaps that wait to be filled in;
+    `passed_over` counts the Patients of a folder of whom nothing was read, so that their codes are in no list.
     """
 
     appraised: tuple[Appraised, ...]
     undecided: frozenset[str]
     people: int
     included: int
+    passed_over: int
     folder: Path
     drafts: tuple[Path, ...]
 
@@ -55,7 +58,7 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
     study = study_of(settings)
     with Store.reopen(OutputFolder(settings.out).store) as store:
         view = known(store).view
-        cohort = build(view, study)
+        cohort, passed_over = build(view, study), recall_passed_over(view)
         gaps = gaps_of(cohort.unmapped)
         seen = _observations(gaps, view.of_type("Observation"))
     relevance = read_relevance(common_folder(study.folder) / "relevance.toml", study.terms, study.units)
@@ -68,7 +71,9 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
     drafts = renewed(folder, appraised, study.terms)
     write_drafts(folder, {**files, **drafts})
     included, everybody = len(cohort.judgements), len(cohort.judgements) + len(cohort.excluded)
-    return Listed(appraised, undecided, everybody, included, folder, tuple(folder / name for name in sorted(drafts)))
+    return Listed(
+        appraised, undecided, everybody, included, passed_over, folder, tuple(folder / name for name in sorted(drafts))
+    )
 
 
 def _observations(gaps: Iterable[Gap], records: Iterable[Record]) -> dict[str, list[Observation]]:

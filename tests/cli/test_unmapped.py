@@ -206,6 +206,17 @@ def test_a_slip_in_a_map_ends_the_build_and_leaves_the_last_results(out: Path, t
     assert (out / "run.json").read_bytes() == before
 
 
+def test_people_whom_nobody_has_read_are_told(tmp_path: Path) -> None:
+    """Whose every code is unknown is passed over where a folder is read about the people of the study alone."""
+    shutil.copytree(NEW_HOSPITAL, tmp_path / "in")
+    stranger = {"resourceType": "Patient", "id": "HG-03", "meta": {"versionId": "1"}, "gender": "male"}
+    (tmp_path / "in" / "more.ndjson").write_text(json.dumps(stranger) + "\n", encoding="utf-8")
+    succeed("fetch", "--folder", tmp_path / "in", "--out", tmp_path / "out")
+    told = succeed("unmapped", "--out", tmp_path / "out").out
+    assert "1 Patients of the folder were not read" in told
+    assert 'folder_people = "everybody"' in told
+
+
 def test_nothing_fetched_is_told(tmp_path: Path) -> None:
     ended = command("unmapped", "--out", tmp_path / "empty")
     assert ended.code == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import worst
@@ -27,12 +27,12 @@ def toxicity(people: Judgements, study: Study) -> Iterator[Estimate]:
     also counted as the parameter `undetermined`. They are never counted as events.
     """
     for code, (name, scale) in _SYNDROMES.items():
-        grades = [_worst_of(person, {code}) for person in people]
+        grades = [worst_of(person, {code}) for person in people]
         parameters = study.parameters.named(scale, *_WINDOW)
         yield from _rates(code, code, name, grades, study, parameters)
         yield _worst(f"{code}.max", code, f"{name}, worst grade", grades, parameters)
     for code, term in graded_terms(study).items():
-        grades = [_worst_of(person, {code}) for person in people]
+        grades = [worst_of(person, {code}) for person in people]
         yield from _rates(f"toxicity.{code}", "toxicity", term, grades, study, study.parameters.named(*_LABS))
     yield from _transaminases(people, study)
     yield from _elevations(people, study)
@@ -43,11 +43,16 @@ def graded_terms(study: Study) -> Mapping[str, str]:
     return {clause.term_code: clause.term for clause in study.grading}
 
 
+def transaminases(study: Study) -> frozenset[str]:
+    """The terms of ALT and AST in force: reported together too, because either may have been measured."""
+    return frozenset(clause.term_code for clause in study.grading if clause.observable in ("alt", "ast"))
+
+
 def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
-    codes = {clause.term_code for clause in study.grading if clause.observable in ("alt", "ast")}
+    codes = transaminases(study)
     if not codes:
         return
-    grades = [_worst_of(person, codes) for person in people]
+    grades = [worst_of(person, codes) for person in people]
     parameters = study.parameters.named(*_LABS)
     yield next(_rates("toxicity.alt-ast", "toxicity", "ALT or AST increased", grades, study, parameters))
     label = "ALT or AST increased, worst grade"
@@ -103,7 +108,7 @@ def _worst(
     return worst((name, endpoint, label), known, missing=len(grades) - len(known), parameters=parameters)
 
 
-def _worst_of(person: Judgement, codes: set[str]) -> Grades | None:
+def worst_of(person: Judgement, codes: Set[str]) -> Grades | None:
     """The smallest and the largest worst grade over some terms; None when none of them was reported."""
     found = [
         (answer.grade_min, answer.grade_max)

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from fhir_adapter.analysis.adjudication import counts
 from fhir_adapter.analysis.estimates import estimate
-from fhir_adapter.analysis.survival import curve
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.ehr.deliver import Delivery
 from fhir_adapter.mapping.site_maps import SiteMap
@@ -93,22 +92,32 @@ def _report(
     cohort: Cohort, estimates: Sequence[Estimate], ledger: Sequence[StreamLedger], store: View
 ) -> dict[str, bytes]:
     from fhir_adapter.report.human_review import human_review
-    from fhir_adapter.report.inputs import RunFacts
+    from fhir_adapter.report.inputs import Material, RunFacts
     from fhir_adapter.report.page import render
 
-    curves = {endpoint: curve(cohort.times, endpoint, cohort.study) for endpoint in ("PFS", "OS")}
-    notes = [stream.reason for stream in ledger if stream.complete and stream.reason]
     facts = RunFacts(
         software=publish.SOFTWARE,
         source=store.source,
         changed_at=store.changed_at(),
         content_sha256=store.content_hash(),
-        contradictions=len(cohort.contradictions),
-        unmapped=len(cohort.unmapped),
-        rejected=len(cohort.set_aside),
     )
-    human = human_review(cohort.decided, cohort.agreement, cohort.study)
-    return render(cohort.study, estimates, curves, cohort.flow, notes, ledger, facts, human)
+    return render(
+        Material(
+            study=cohort.study,
+            facts=facts,
+            estimates=estimates,
+            people=cohort.judgements,
+            others=cohort.excluded,
+            times=cohort.times,
+            flow=cohort.flow,
+            ledger=ledger,
+            remarks=[stream.reason for stream in ledger if stream.complete and stream.reason],
+            contradictions=cohort.contradictions,
+            unmapped=cohort.unmapped,
+            not_used=cohort.set_aside,
+            human=human_review(cohort.decided, cohort.agreement, cohort.study),
+        )
+    )
 
 
 def _about_run(

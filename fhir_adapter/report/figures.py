@@ -1,13 +1,29 @@
-"""Kaplan-Meier figures with the number at risk below, as SVG and PNG. Equal input gives equal bytes."""
+"""Kaplan-Meier curves with the number at risk below, of everybody or of groups side by side."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fhir_adapter.analysis.disclosure import is_small
+from fhir_adapter.report.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    LINE,
+    ORANGE,
+    PURPLE,
+    QUIET,
+    STYLE,
+    VERMILLION,
+    Picture,
+    picture,
+    shown,
+    sized_axes,
+    ticks_to,
+    unless_small,
+)
 from fhir_adapter.report.inputs import Curve
 
 if TYPE_CHECKING:
@@ -15,141 +31,144 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = {"PFS": "Progression-free survival", "OS": "Overall survival"}
-_COLOURS = {"PFS": "#9a3b26", "OS": "#1f5673"}
-_INK, _FAINT = "#222222", "#8a8a8a"
-# matplotlib types every key of its settings one by one.
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
-    "font.size": 9.5,
-    "figure.constrained_layout.w_pad": 0.09,
-    "figure.constrained_layout.h_pad": 0.07,
-    "axes.titlepad": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
-_UNDATED: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
-_MOST_TICKS = 9
+_COLOURS = {"PFS": VERMILLION, "OS": BLUE}
+# Groups differ by colour and by line.
+_SERIES = ((BLUE, "-"), (VERMILLION, "--"), (GREEN, "-."), (PURPLE, ":"), (ORANGE, (0, (5, 1, 1, 1, 1, 1))), (INK, "-"))
 _NOBODY = "Nobody with a follow-up time: no curve."
 _WITHHELD = "Withheld: it would tell of too few people."
-# Two figures on one page must not share element ids: each id and each reference to one gets a prefix.
-_TAG = re.compile(r"<[A-Za-z][^<>]*>")
-_ID = re.compile(r'(\bid="|href="#|url\(#)')
+_WIDTH, _HEIGHT, _ROW, _NAMES = 4.75, 2.75, 0.2, 1.35  # inches: of a panel, of a row below it, of the names of groups
+_LONGEST_NAME = 22
+_BEFORE, _ABOVE, _AXIS = 0.62, 0.42, 0.72
 
 
-def survival_svg(endpoint: str, curve: Curve | None, month_days: float, min_cell: int = 0) -> bytes:
-    """One curve as an SVG document; without anybody to follow, an empty figure that says so.
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The curves of one endpoint by group; everybody together is a group without a name."""
 
-    With `min_cell` a curve of fewer people or events is withheld, and so are fewer people at risk.
-    """
-    import matplotlib
+    endpoint: str
+    curves: Mapping[str, Curve | None]
 
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": endpoint}):
-        figure = _figure({endpoint: curve}, month_days, (7.2, 4.3), min_cell)
-        return _svg(figure, endpoint)
+    @property
+    def groups(self) -> bool:
+        return any(self.curves)
+
+    @property
+    def last(self) -> int:
+        return max((curve.last_time for curve in self.curves.values() if curve), default=0)
+
+    def few(self, least: int) -> bool:
+        """Whether a curve would tell of too few people; of groups none is shown then, for they add up."""
+        return any(
+            is_small(curve.n, least) or is_small(sum(step.events for step in curve.steps), least)
+            for curve in self.curves.values()
+            if curve
+        )
+
+
+def survival_picture(
+    name: str, title: str, panels: Sequence[Panel], month_days: float, min_cell: int = 0, words: str = ""
+) -> Picture:
+    """Panels side by side. Below `min_cell` people or events a panel is withheld, and so are fewer people at risk."""
+    return picture(
+        name, title, words or title, _size(panels), lambda figure: _draw(figure, panels, month_days, min_cell)
+    )
 
 
 def survival_figure(curves: Mapping[str, Curve | None], month_days: float, min_cell: int = 0) -> Figure:
-    """All curves side by side, to be shown or saved."""
+    """The curves of endpoints side by side, to be shown or saved: first the axes of the curves, then of the numbers."""
     import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
-        return _figure(curves, month_days, (6.2 * max(len(curves), 1), 4.3), min_cell)
-
-
-def survival_png(curves: Mapping[str, Curve | None], month_days: float, min_cell: int = 0) -> bytes:
-    """All curves side by side as a PNG."""
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
-        figure = survival_figure(curves, month_days, min_cell)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=130, facecolor="white", metadata={"Software": None})
-        return buffer.getvalue()
-
-
-def inline(svg: bytes) -> str:
-    """The SVG as an element of an HTML page: no XML declaration, no DOCTYPE."""
-    text = svg.decode("utf-8")
-    return text[text.index("<svg") :].strip()
-
-
-def _figure(curves: Mapping[str, Curve | None], month_days: float, size: tuple[float, float], min_cell: int) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(2, len(curves), squeeze=False, sharex="col", height_ratios=[9, 1])
-    last = max((curve.last_time for curve in curves.values() if curve), default=0) / month_days
-    ticks = _ticks(last)
-    for column, (endpoint, curve) in enumerate(curves.items()):
-        shown = None if curve and _has_few(curve, min_cell) else curve
-        _draw(grid[0][column], endpoint, shown, month_days, ticks, _WITHHELD if curve else _NOBODY)
-        _count(grid[1][column], shown, month_days, ticks, min_cell)
+    panels = [Panel(endpoint, {"": curve}) for endpoint, curve in curves.items()]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=_size(panels))
+        _draw(figure, panels, month_days, min_cell)
     return figure
 
 
-def _has_few(curve: Curve, min_cell: int) -> bool:
-    return is_small(curve.n, min_cell) or is_small(sum(step.events for step in curve.steps), min_cell)
+def _size(panels: Sequence[Panel]) -> tuple[float, float]:
+    rows = max((len(panel.curves) for panel in panels), default=1)
+    return max(len(panels), 1) * _WIDTH, _ABOVE + _HEIGHT + _AXIS + rows * _ROW + 0.1
 
 
-def _draw(axes: Axes, endpoint: str, curve: Curve | None, month_days: float, ticks: Sequence[int], empty: str) -> None:
-    colour = _COLOURS.get(endpoint, _INK)
-    axes.set_title(TITLES.get(endpoint, endpoint), loc="left", fontsize=11, fontweight="bold")
+def _draw(figure: Figure, panels: Sequence[Panel], month_days: float, min_cell: int) -> None:
+    left, places = 0.0, []
+    for panel in panels:
+        before = _NAMES + 0.2 if panel.groups else _BEFORE
+        places.append((left + before, _WIDTH - before - 0.2))
+        left += _WIDTH
+    ticks = ticks_to(max((panel.last for panel in panels), default=0) / month_days)
+    for panel, (start, width) in zip(panels, places, strict=True):
+        _curves(sized_axes(figure, start, _ABOVE, width, _HEIGHT), panel, month_days, ticks, min_cell)
+    for panel, (start, width) in zip(panels, places, strict=True):
+        rows = len(panel.curves) * _ROW
+        below = sized_axes(figure, start, _ABOVE + _HEIGHT + _AXIS, width, rows)
+        _numbers(below, panel, month_days, ticks, min_cell)
+
+
+def _curves(axes: Axes, panel: Panel, month_days: float, ticks: Sequence[int], min_cell: int) -> None:
+    axes.set_title(TITLES.get(panel.endpoint, panel.endpoint), loc="left", fontsize=11, fontweight="bold")
     axes.set_ylim(0, 104)
     axes.set_yticks(range(0, 101, 25), [f"{share}%" for share in range(0, 101, 25)])
-    axes.set_xlim(-0.02 * ticks[-1], ticks[-1] * 1.02)
+    _months(axes, ticks)
     axes.set_xticks(ticks)
-    axes.tick_params(labelbottom=True, length=3)
-    axes.set_xlabel("Months after the start; shaded: confidence interval; ticks: people censored", color=_FAINT)
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+    axes.tick_params(length=3)
+    axes.set_xlabel("Months after the start")
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
-    if curve is None:
-        axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center")
+    known = {name: curve for name, curve in panel.curves.items() if curve}
+    if not known or panel.few(min_cell):
+        axes.text(0.5, 0.5, _WITHHELD if known else _NOBODY, transform=axes.transAxes, ha="center", color=QUIET)
         return
-    _curve(axes, curve, month_days, colour)
+    for number, (name, curve) in enumerate(panel.curves.items()):
+        if curve:
+            _curve(axes, curve, month_days, *_series(panel, name, number), len(known) == 1)
 
 
-def _curve(axes: Axes, curve: Curve, month_days: float, colour: str) -> None:
-    """The step, its interval, and a tick for every day with a censoring."""
+def _series(panel: Panel, name: str, number: int) -> tuple[str, object]:
+    return _SERIES[number % len(_SERIES)] if name else (_COLOURS.get(panel.endpoint, INK), "-")
+
+
+def _curve(axes: Axes, curve: Curve, month_days: float, colour: str, dashes: object, alone: bool) -> None:
+    """The step, its interval where no other curve is in the way, and a tick for every day with a censoring."""
     times = [step.time / month_days for step in curve.steps]
     shares = [100 * step.survival for step in curve.steps]
     low = [100 * (step.survival if step.ci_low is None else step.ci_low) for step in curve.steps]
     high = [100 * (step.survival if step.ci_high is None else step.ci_high) for step in curve.steps]
-    axes.fill_between(times, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
-    axes.step(times, shares, where="post", color=colour, linewidth=1.8)
+    if alone:
+        axes.fill_between(times, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
+    axes.step(times, shares, where="post", color=colour, linewidth=1.9, linestyle=dashes)
     censored = [index for index, step in enumerate(curve.steps) if step.censored]
     where = [times[index] for index in censored], [shares[index] for index in censored]
-    axes.plot(*where, linestyle="", marker="|", color=colour, markersize=8)
+    axes.plot(*where, linestyle="", marker="|", color=colour, markersize=8, markeredgewidth=1.3)
 
 
-def _count(axes: Axes, curve: Curve | None, month_days: float, ticks: Sequence[int], min_cell: int) -> None:
-    """The number at risk under each tick."""
+def _numbers(axes: Axes, panel: Panel, month_days: float, ticks: Sequence[int], min_cell: int) -> None:
+    """The number at risk under each tick, a row for each group; the name of a row carries the line of its curve."""
     axes.axis("off")
-    axes.set_ylim(0, 1)
-    axes.text(0, 1, "Number at risk", transform=axes.transAxes, fontsize=8.5, color=_FAINT, va="bottom")
-    for tick in ticks if curve else ():
-        left = curve.at_risk(tick * month_days) if curve else 0
-        axes.text(tick, 0.3, f"<{min_cell}" if is_small(left, min_cell) else str(left), ha="center", va="center")
+    rows = len(panel.curves)
+    axes.set_ylim(rows, 0)
+    _months(axes, ticks)
+    axes.text(0, 1.02, "Number at risk", transform=axes.transAxes, fontsize=8.5, color=QUIET, va="bottom")
+    for number, (name, curve) in enumerate(panel.curves.items()):
+        colour, dashes = _series(panel, name, number)
+        if name:
+            inch = 1 / (axes.get_position().width * axes.figure.get_size_inches()[0])  # type: ignore[union-attr]
+            start, middle = -_NAMES * inch, 1 - (number + 0.5) / rows
+            line = ([start, start + 0.28 * inch], [middle, middle])
+            axes.plot(*line, color=colour, linestyle=dashes, lw=1.9, transform=axes.transAxes, clip_on=False)
+            axes.text(
+                start + 0.34 * inch,
+                middle,
+                shown(name, _LONGEST_NAME),
+                transform=axes.transAxes,
+                va="center_baseline",
+                fontsize=8.5,
+            )
+        for tick in ticks if curve and not panel.few(min_cell) else ():
+            left = curve.at_risk(tick * month_days) if curve else 0
+            axes.text(tick, number + 0.5, unless_small(left, min_cell), ha="center", va="center_baseline", fontsize=9)
 
 
-def _ticks(last: float) -> list[int]:
-    """Whole months from 0 to the end of the follow-up, at most nine of them."""
-    step = next(width for width in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if last / width <= _MOST_TICKS)
-    return list(range(0, int(last) + step + 1, step))
-
-
-def _svg(figure: Figure, endpoint: str) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata=_UNDATED)
-    text = buffer.getvalue().decode("utf-8")
-    prefix = re.sub(r"[^a-z]", "", endpoint.lower())
-    text = _TAG.sub(lambda tag: _ID.sub(rf"\g<1>{prefix}-", tag[0]), text)
-    label = f'role="img" aria-label="{TITLES.get(endpoint, "Survival")}, Kaplan-Meier curve"'
-    return text.replace("<svg ", f"<svg {label} ", 1).encode("utf-8")
+def _months(axes: Axes, ticks: Sequence[int]) -> None:
+    axes.set_xlim(-0.02 * ticks[-1], ticks[-1] * 1.02)

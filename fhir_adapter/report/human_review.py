@@ -12,7 +12,7 @@ from fhir_adapter.analysis.disclosure import hidden_cells, is_small
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.reviewable import TOXICITY
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.report.tables import DASH, Table
+from fhir_adapter.report.table import DASH, Table
 
 _QUESTIONS = {
     "eligibility": "Belongs to the cohort",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from fhir_adapter.cohort.estimate import Estimate, EventTime, NotInEndpoint
+from fhir_adapter.cohort.flow import FlowRow
+from fhir_adapter.cohort.judgement import Excluded, Judgement
+from fhir_adapter.cohort.study import Study
+from fhir_adapter.report.subgroup_ids import is_of_subgroup
+
+if TYPE_CHECKING:
+    from fhir_adapter.report.human_review import HumanReview
 
 
 class CurveStep(Protocol):
@@ -63,18 +72,74 @@ class LedgerRow(Protocol):
     def reason(self) -> str: ...
 
 
+class UnknownCode(Protocol):
+    """A code or text that the study does not know: the table that was asked, and where it stood."""
+
+    @property
+    def table(self) -> str: ...
+    @property
+    def system(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def person(self) -> str: ...
+
+
+class NotUsed(Protocol):
+    """A resource that gave nothing, and why."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What ran, on what. No clock: the same data, study and software give the same page.
 
-    `source` is where the records come from, `changed_at` the instant at which they last changed. The counts are
-    things set aside: records that contradict each other, codes not known, facts that could not be used.
+    `source` is where the records come from, `changed_at` the instant at which they last changed.
     """
 
     software: str
     source: str
     changed_at: str
     content_sha256: str
-    contradictions: int = 0
-    unmapped: int = 0
-    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything a report is made from. `remarks` are what streams said about themselves."""
+
+    study: Study
+    facts: RunFacts
+    estimates: Sequence[Estimate] = ()
+    people: Sequence[Judgement] = ()
+    others: Sequence[Excluded] = ()
+    times: Sequence[EventTime] = ()
+    flow: Sequence[FlowRow] = ()
+    ledger: Sequence[LedgerRow] = ()
+    remarks: Sequence[str] = ()
+    contradictions: Sequence[NotInEndpoint] = ()
+    unmapped: Sequence[UnknownCode] = ()
+    not_used: Sequence[NotUsed] = ()
+    human: HumanReview | None = None
+
+    @property
+    def whole(self) -> list[Estimate]:
+        """The statistics of the whole cohort."""
+        return [one for one in self.estimates if not is_of_subgroup(one)]
+
+    def of(self, *families: str) -> list[Estimate]:
+        """Those of some families: the first word of their id."""
+        return [one for one in self.whole if one.id.split(".")[0] in families]
+
+    @property
+    def by_id(self) -> dict[str, Estimate]:
+        return {one.id: one for one in self.estimates}
+
+    @property
+    def incomplete(self) -> list[str]:
+        return [row.stream for row in self.ledger if not row.complete]

@@ -2,107 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import resources
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fhir_adapter.analysis import wording
-from fhir_adapter.analysis.estimates import remarks
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.flow import FlowRow
-from fhir_adapter.cohort.study import Study
-from fhir_adapter.report import subgroup_tables, tables
+from fhir_adapter.report import attrition, grades, quality, subgroup_tables, tables
+from fhir_adapter.report.cautions import cautions
 from fhir_adapter.report.definitions import definitions, in_force, scales
-from fhir_adapter.report.figures import inline, survival_png, survival_svg
-from fhir_adapter.report.human_review import HumanReview
-from fhir_adapter.report.inputs import Curve, LedgerRow, RunFacts
+from fhir_adapter.report.drawing import Picture
+from fhir_adapter.report.gallery import Gallery, gallery
+from fhir_adapter.report.inputs import Material
+from fhir_adapter.report.summary import summary
 
-ENDPOINTS = ("PFS", "OS")
-_HEADLINES = ("baseline.n", "followup.median", "response.orr", "response.cr", "pfs.12m", "os.12m")
-
-
-def render(
-    study: Study,
-    estimates: Iterable[Estimate],
-    curves: Mapping[str, Curve | None],
-    flow: Iterable[FlowRow],
-    notes: Iterable[str],
-    ledger: Iterable[LedgerRow],
-    facts: RunFacts,
-    human: HumanReview | None = None,
-) -> dict[str, bytes]:
-    """File name → content: `index.html`, `km-pfs.svg`, `km-os.svg`, `km.png`. Equal input gives equal bytes.
-
-    `curves` are the Kaplan-Meier curves by endpoint (`PFS`, `OS`); one that is missing or None has nobody in it.
-    `notes` are sentences for the reader, beside those that follow from the estimates. `human` is what people decided.
-    """
-    month, least = float(study.parameters.month_days), study.parameters.min_cell
-    shown = {endpoint: curves.get(endpoint) for endpoint in ENDPOINTS}
-    figures = {endpoint: survival_svg(endpoint, curve, month, least) for endpoint, curve in shown.items()}
-    page = _page(study, tuple(estimates), figures, tuple(flow), tuple(notes), tuple(ledger), facts, human)
-    return {
-        "index.html": page.encode("utf-8"),
-        **{f"km-{endpoint.lower()}.svg": svg for endpoint, svg in figures.items()},
-        "km.png": survival_png(shown, month, least),
-    }
+_HEADLINES = ("baseline.n", "followup.median", "response.orr", "response.cr", "pfs.{}m", "os.{}m")
+_FEW_STREAMS = 25
 
 
-def _page(
-    study: Study,
-    estimates: Sequence[Estimate],
-    figures: Mapping[str, bytes],
-    flow: Sequence[FlowRow],
-    notes: Sequence[str],
-    ledger: Sequence[LedgerRow],
-    facts: RunFacts,
-    human: HumanReview | None,
-) -> str:
-    digits = study.parameters.digits
+def render(material: Material) -> dict[str, bytes]:
+    """File name → content: `index.html` and every figure as SVG and as PNG. Equal input gives equal bytes."""
+    pictures = gallery(material)
+    files = {"index.html": _page(material, pictures).encode("utf-8")}
+    for one in pictures.all:
+        files |= {f"{one.name}.svg": one.svg, f"{one.name}.png": one.png}
+    return files
 
-    whole = [one for one in estimates if not subgroup_tables.is_of_subgroup(one)]
 
-    def of(*families: str) -> list[Estimate]:
-        return [one for one in whole if one.id.split(".")[0] in families]
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = resources.files(__package__).joinpath("index.html.j2").read_text("utf-8")
-    return environment.from_string(template).render(
-        study=study,
-        facts=facts,
-        cut=study.parameters.data_cut.isoformat() if study.parameters.data_cut else "none",
-        headlines=list(_headlines(estimates, digits)),
-        incomplete=[row.stream for row in ledger if not row.complete],
-        ledger=tables.ledger(ledger),
-        attrition=tables.attrition(flow, study),
-        baseline=tables.baseline(of("baseline"), study),
-        before=tables.statistics(of("failure", "washout", "vein_to_vein"), study),
-        response=tables.statistics(of("response"), study),
-        duration=tables.survival(of("dor", "docr"), study),
-        followup=tables.statistics(of("followup"), study),
-        # The figures are our own SVG; matplotlib escapes every text in them.
-        figures={endpoint: Markup(inline(svg)) for endpoint, svg in figures.items()},  # noqa: S704
-        survival={endpoint: tables.survival(of(endpoint.lower()), study) for endpoint in figures},
-        other_endpoints=tables.survival(of("relapse", "nrm", "efs", "ttp", "ttnt"), study),
-        subgroups=subgroup_tables.levels(estimates, study),
-        comparisons=subgroup_tables.comparisons(estimates, study),
-        toxicity=tables.toxicity(of("crs", "icans", "toxicity"), digits),
-        scales=scales(study),
-        human=human,
-        definitions=definitions(study),
-        parameters=in_force(study.parameters),
-        notes=[*notes, *_notes(whole, facts, digits)],
-        empty=any(one.id == "baseline.n" and not one.n for one in estimates),
-        unsaid=list(_unsaid(whole).items()),
+def _page(material: Material, pictures: Gallery) -> str:
+    study, by_id = material.study, material.by_id
+    graded = grades.grade_rows(material.people, study)
+    style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            # Our own style sheet; it is allowed by its hash, so that no style can come in with a text.
+            style=Markup(style),  # noqa: S704
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            study=study,
+            facts=material.facts,
+            cut=study.parameters.data_cut.isoformat() if study.parameters.data_cut else "",
+            incomplete=material.incomplete,
+            empty=any(one.id == "baseline.n" and not one.n for one in material.estimates),
+            headlines=list(_headlines(material)),
+            summary=summary(material),
+            cautions=cautions(material),
+            pictures=pictures,
+            ledger=tables.ledger(material.ledger),
+            many_streams=len(material.ledger) >= _FEW_STREAMS,
+            received=sum(row.received for row in material.ledger),
+            attrition=attrition.attrition(material.flow, study),
+            baseline=tables.baseline(material.of("baseline"), study),
+            failure=tables.shares(material.of("failure"), study),
+            lengths=tables.lengths(material.of("washout", "vein_to_vein"), study),
+            response=tables.shares(material.of("response"), study),
+            followup=tables.survival(material.of("followup"), study),
+            survival={name: tables.survival(material.of(name.lower()), study) for name in ("PFS", "OS")},
+            duration=tables.endpoints(material.of("dor", "docr"), study),
+            other_endpoints=tables.endpoints(material.of("efs", "ttp", "ttnt", "relapse", "nrm"), study),
+            subgroups=subgroup_tables.levels(material.estimates, study),
+            comparisons=subgroup_tables.comparisons(material.estimates, study),
+            grades=grades.by_grade(graded, study),
+            toxicity=grades.rates(graded, by_id, study),
+            scales=scales(study),
+            unknown_codes=quality.unknown_codes(material),
+            undetermined=quality.undetermined(material),
+            contradictions=quality.contradictions(material),
+            set_aside=quality.set_aside(material.not_used),
+            human=material.human,
+            unsaid=list(_unsaid(material.whole).items()),
+            definitions=definitions(study),
+            parameters=in_force(study.parameters),
+        )
     )
 
 
-def _headlines(estimates: Iterable[Estimate], digits: int) -> Iterator[tuple[str, str, str]]:
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("fhir_adapter.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["drawn"] = _drawn
+    return made
+
+
+def _drawn(one: Picture) -> Markup:
+    return Markup(one.inline)  # noqa: S704 - what matplotlib wrote: it escapes every text
+
+
+def _headlines(material: Material) -> Iterator[tuple[str, str, str]]:
     """(label, value, interval or range) of the figures that a reader looks for first."""
-    by_id = {estimate.id: estimate for estimate in estimates}
+    digits, by_id = material.study.parameters.digits, material.by_id
+    last = max(material.study.parameters.timepoints_months, default=0)
     for name in _HEADLINES:
-        if estimate := by_id.get(name):
+        if estimate := by_id.get(name.format(last)):
             between = wording.interval(estimate, digits)
             around = wording.span(estimate, digits)
             beside = f"{wording.level(estimate)} CI {between}" if between else around and f"range {around}"
@@ -116,25 +119,3 @@ def _unsaid(estimates: Iterable[Estimate]) -> dict[str, list[str]]:
         if estimate.not_estimable:
             by_reason.setdefault(estimate.not_estimable, []).append(estimate.label)
     return by_reason
-
-
-def _notes(estimates: Sequence[Estimate], facts: RunFacts, digits: int) -> Iterator[str]:
-    yield from remarks(estimates)
-    followed = next((one.value for one in estimates if one.id == "followup.median"), None)
-    for one in estimates:
-        if one.timepoint_months is None or one.not_estimable or one.endpoint not in ENDPOINTS:
-            continue
-        if followed is not None and followed < one.timepoint_months:
-            yield (
-                f"{one.label}: half of the people were followed for less than {one.timepoint_months} months. The "
-                f"estimate rests on few: events {one.events or 0}, people still at risk {one.at_risk or 0}."
-            )
-    if facts.contradictions:
-        yield (
-            f"{facts.contradictions} contradictions between records were found; the people leave the endpoints "
-            "concerned (cohort/contradictions.csv)."
-        )
-    if facts.unmapped:
-        yield f"{facts.unmapped} codes or texts are not known to the study (cohort/unmapped.csv)."
-    if facts.rejected:
-        yield f"{facts.rejected} facts could not be used (cohort/rejects.csv)."

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fhir_adapter.analysis import wording
+from fhir_adapter.analysis.subgroups import COMPARED
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.report.tables import DASH, Table, rate
+from fhir_adapter.cohort.subgroup import Subgroup
+from fhir_adapter.report.subgroup_ids import is_comparison
+from fhir_adapter.report.table import DASH, Table
+from fhir_adapter.report.tables import rate
 
-_COMPARED = (".logrank.", ".hr.")
 _CAUTION = (
     "Groups were not drawn by lot and are not adjusted for each other: "
     "a difference between them is no proof of an effect."
 )
-
-
-def is_of_subgroup(estimate: Estimate) -> bool:
-    """Whether an estimate speaks of a subgroup, or of the comparison of subgroups."""
-    return "[" in estimate.id or any(word in estimate.id for word in _COMPARED)
 
 
 def levels(estimates: Iterable[Estimate], study: Study) -> Table:
@@ -39,20 +37,49 @@ def levels(estimates: Iterable[Estimate], study: Study) -> Table:
 
 
 def comparisons(estimates: Sequence[Estimate], study: Study) -> Table:
-    """The log-rank tests and hazard ratios, each with its caveat in its name."""
-    digits = study.parameters.digits
-    rows = tuple(
-        (
-            one.label,
-            wording.result(one, digits),
-            wording.interval(one, digits) or DASH,
-            str(one.n),
-            DASH if one.events is None else str(one.events),
-        )
-        for one in estimates
-        if any(word in one.id for word in _COMPARED)
+    """For each subgroup and endpoint the log-rank test, and the hazard ratio of each level against the first."""
+    by_id = {one.id: one for one in estimates if is_comparison(one)}
+    rows, caveats = [], dict[str, None]()
+    for subgroup in study.subgroups:
+        for endpoint in COMPARED:
+            test = by_id.get(f"{endpoint.lower()}.logrank.{subgroup.column}")
+            for level in subgroup.levels[1:]:
+                ratio = by_id.get(f"{endpoint.lower()}.hr.{subgroup.column}.{level}")
+                rows.append(
+                    (_against(subgroup, level, study), endpoint, *_compared(test, ratio, study.parameters.digits))
+                )
+                caveats |= dict.fromkeys(_caveats(ratio))
+    told = f" {'; '.join(caveats)}." if caveats else ""
+    heads = ("Groups", "Endpoint", "Log-rank test", "Hazard ratio", "Interval", "People", "Events")
+    return Table(heads, tuple(rows), f"{_CAUTION}{told[:2].upper()}{told[2:]}" if rows else "")
+
+
+def _against(subgroup: Subgroup, level: str, study: Study) -> str:
+    one, other = (study.display(subgroup.level_label(name)) for name in (level, subgroup.levels[0]))
+    return f"{subgroup.label}: {one} against {other}"
+
+
+def _compared(test: Estimate | None, ratio: Estimate | None, digits: int) -> tuple[str, ...]:
+    return (
+        wording.result(test, digits) if test else DASH,
+        wording.result(ratio, digits) if ratio else DASH,
+        (wording.interval(ratio, digits) if ratio else "") or DASH,
+        _number(ratio, "n"),
+        _number(ratio, "events"),
     )
-    return Table(("Comparison", "Value", "Interval", "People", "Events"), rows, _CAUTION if rows else "")
+
+
+def _caveats(ratio: Estimate | None) -> tuple[str, ...]:
+    """What a ratio cannot say; there is none without it."""
+    told = ratio.parameters.get("caveat") if ratio else ""
+    return tuple(str(told).split("; ")) if told else ()
+
+
+def _number(one: Estimate | None, field: str) -> str:
+    if one is not None and field in one.suppressed:
+        return wording.WITHHELD
+    number = getattr(one, field, None)
+    return DASH if number is None else str(number)
 
 
 def _count(people: Estimate | None) -> str:

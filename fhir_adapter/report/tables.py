@@ -2,96 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 
 from fhir_adapter.analysis import wording
-from fhir_adapter.analysis.disclosure import hidden_cells, hidden_steps, is_small
 from fhir_adapter.analysis.rounding import plain
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.inputs import LedgerRow
+from fhir_adapter.report.table import DASH, FAULT, Table
 
-DASH = "–"
-STEPS = {
-    "person": "People in the records",
-    "diagnosis": "with the disease of the study",
-    "bsab": "who received a bispecific antibody",
-    "car_t": "who were infused with CAR-T",
-    "bsab_before_apheresis": "whose antibody came before the index apheresis",
-    "failure": "whose antibody had failed",
-    "assessable": "who were assessable at the data cut: the cohort",
-}
-REASONS = {
-    "merged_into_another": "merged into another record",
-    "patient_unusable": "Patient resource that cannot be used",
-    "other_disease": "another disease",
-    "no_diagnosis": "no diagnosis of the disease",
-    "no_bsab": "no bispecific antibody",
-    "no_infusion": "no CAR-T infusion",
-    "collected_not_infused": "cells collected, not infused",
-    "bsab_only_after_car_t": "antibody only after CAR-T",
-    "no_bsab_before_apheresis": "no dose before the apheresis",
-    "stopped_for_intolerance": "stopped for intolerance, without progression",
-    "not_yet_assessable": "infused too shortly before the data cut",
-    "not_the_disease_on_review": "not the disease, as decided on review",
-    "excluded_on_review": "excluded on review",
-}
-_FAULT = "These numbers do not add up. This is a fault: please report it."
-_PRODUCTS = ("baseline.bsab.", "baseline.bsab_agent.", "baseline.car_t.")
 _LEDGER = ("received", "stored", "duplicate", "quarantined", "deleted")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Column heads and rows of cells; the first cell of a row is its head. `note` stands below."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-
-def attrition(flow: Sequence[FlowRow], study: Study) -> Table:
-    """Who is left after each step, and why the others left; the note says whether it all adds up."""
-    steps = list(dict.fromkeys(row.step for row in flow))
-    least = study.parameters.min_cell
-    told = _told_totals(flow, steps, least)
-    rows, sound, before = [], True, None
-    for place, step in enumerate(steps):
-        here = [row for row in flow if row.step == step]
-        came, gone = max(row.n_in for row in here), [row for row in here if row.n_out]
-        left = min(row.n_left for row in here)
-        sound = sound and came - sum(row.n_out for row in gone) == left and before in (None, came)
-        few = hidden_cells([row.n_out for row in gone], least)
-        reasons = "; ".join(
-            f"{REASONS.get(row.reason) or _words(row.reason, study)}: {wording.WITHHELD if at in few else row.n_out}"
-            for at, row in enumerate(gone)
-        )
-        rows.append(
-            (
-                STEPS.get(step, _words(step, study)),
-                told[place] if least else str(came),
-                reasons or DASH,
-                told[place + 1],
-            )
-        )
-        before = left
-    note = "Every person is accounted for." if sound else _FAULT
-    return Table(("Step", "Came", "Left, and why", "Remain"), tuple(rows), note if rows else "")
-
-
-def _told_totals(flow: Sequence[FlowRow], steps: Sequence[str], least: int) -> list[str]:
-    """How many came to the first step, and how many were left after each; withheld where few left."""
-    if not steps:
-        return []
-    first = max(row.n_in for row in flow if row.step == steps[0])
-    totals = [first, *(min(row.n_left for row in flow if row.step == step) for step in steps)]
-    hidden = hidden_steps(totals, least)
-    return [
-        wording.WITHHELD if place in hidden or is_small(total, least) else str(total)
-        for place, total in enumerate(totals)
-    ]
+# Heading of a part of the baseline table → how the ids of its statistics begin; the first that fits.
+_PARTS = {
+    "Bispecific antibody by targets, ever given": ("baseline.bsab.",),
+    "Bispecific antibody by product, ever given": ("baseline.bsab_agent.",),
+    "CAR-T by targets": ("baseline.car_t.",),
+    "People": ("baseline.n", "baseline.male", "baseline.female", "baseline.other_sex", "baseline.age"),
+    "Disease and earlier treatment": ("baseline.",),
+}
+_ORDER = (
+    *("People", "Disease and earlier treatment"),
+    *("Bispecific antibody by targets, ever given", "Bispecific antibody by product, ever given", "CAR-T by targets"),
+)
+_PRODUCTS = ("baseline.bsab.", "baseline.bsab_agent.", "baseline.car_t.")
 
 
 def ledger(rows: Sequence[LedgerRow]) -> Table:
@@ -102,33 +35,73 @@ def ledger(rows: Sequence[LedgerRow]) -> Table:
     total = ("All", "", *(str(sum(getattr(row, name) for row in rows)) for name in _LEDGER), "")
     heads = ("Stream", "Announced", "Received", "Stored", "Duplicate", "Set aside", "Deleted", "Complete")
     sound = all(row.received == row.stored + row.duplicate + row.quarantined + row.deleted for row in rows)
-    note = "In every line, received = stored + duplicate + set aside + deleted." if sound else _FAULT
+    note = "In every line, received = stored + duplicate + set aside + deleted." if sound else FAULT
     return Table(heads, (*shown, total) if rows else (), note)
 
 
-def statistics(estimates: Iterable[Estimate], study: Study) -> Table:
-    """One line per estimate: value, fraction, interval, range, and people whose value is not known."""
+def lengths(estimates: Iterable[Estimate], study: Study) -> Table:
+    """Medians with their range: value, range, people, and people whose value is not known."""
     digits = study.parameters.digits
     rows = tuple(
         (
-            _named(estimate),
-            wording.result(estimate, digits),
-            wording.fraction(estimate) or _told(estimate, "n"),
-            wording.interval(estimate, digits) or DASH,
-            wording.span(estimate, digits) or DASH,
-            _told(estimate, "missing"),
+            _named(one),
+            wording.result(one, digits),
+            wording.span(one, digits) or DASH,
+            _told(one, "n"),
+            _told(one, "missing"),
         )
-        for estimate in estimates
+        for one in estimates
     )
-    return Table(("Statistic", "Value", "People", _interval(study), "Range", "Not known"), rows)
+    return Table(("Length", "Value", "Range", "People", "Not known"), rows)
+
+
+def shares(estimates: Iterable[Estimate], study: Study) -> Table:
+    """Shares of people with their interval, and people whose value is not known."""
+    digits = study.parameters.digits
+    rows = tuple(
+        (
+            one.label,
+            wording.fraction(one) or DASH,
+            wording.result(one, digits),
+            wording.interval(one, digits) or DASH,
+            _told(one, "missing"),
+        )
+        for one in estimates
+    )
+    return Table(("", "People", "Share", _interval(study), "Not known"), rows)
 
 
 def baseline(estimates: Sequence[Estimate], study: Study) -> Table:
-    """The baseline statistics; products that nobody received are left out, and the note says so."""
+    """Table 1: the people, in parts; products that nobody received are left out, and the note says so."""
     given = [one for one in estimates if one.numerator != 0 or not one.id.startswith(_PRODUCTS)]
+    parts: dict[str, list[tuple[str, ...]]] = {part: [] for part in _ORDER}
+    for one in given:
+        parts[_part(one)].append(
+            (_characteristic(one), _described(one, study.parameters.digits), _told(one, "missing"))
+        )
+    rows = tuple(row for part in _ORDER if parts[part] for row in ((part,), *parts[part]))
     known = "Shares are of people whose value is known; the others are counted under “not known”."
     note = f"{known} Products that nobody received are not shown." if len(given) < len(estimates) else known
-    return replace(statistics(given, study), note=note)
+    return Table(("Characteristic", "Value", "Not known"), rows, note if rows else "")
+
+
+def _part(one: Estimate) -> str:
+    return next(part for part, begins in _PARTS.items() if one.id.startswith(begins))
+
+
+def _characteristic(one: Estimate) -> str:
+    """The label, without what the heading of the part says already."""
+    if one.id.startswith(_PRODUCTS):
+        return one.label.removeprefix("BsAb ").removeprefix("CAR-T ").removesuffix(", ever exposed")
+    return f"{_named(one)} (range)" if one.method == "median" else one.label
+
+
+def _described(one: Estimate, digits: int) -> str:
+    """`6/12 (50%)`, `53 years (34 to 65)`, `12`."""
+    beside = wording.span(one, digits)
+    if share := wording.fraction(one):
+        return f"{share} ({wording.result(one, digits)})"
+    return f"{wording.result(one, digits)} ({beside})" if beside else wording.result(one, digits)
 
 
 def survival(estimates: Iterable[Estimate], study: Study) -> Table:
@@ -149,27 +122,39 @@ def survival(estimates: Iterable[Estimate], study: Study) -> Table:
     return Table(("Statistic", "Value", _interval(study), "People", "At risk", "Events", "Not known"), rows)
 
 
-def toxicity(estimates: Iterable[Estimate], digits: int) -> Table:
-    """One line per term: any grade, grade 3 or more, the worst grade, and people whose grade is not known."""
-    terms: dict[str, dict[str, Estimate]] = {}
-    for estimate in estimates:
-        term, _, what = estimate.id.rpartition(".")
-        terms.setdefault(term, {})[what] = estimate
-    rows = tuple(_term(found, digits) for found in terms.values())
-    heads = ("Term", "Any grade or elevated", "Grade 3 or higher", "Worst grade", "Not known")
-    return Table(heads, rows)
+def endpoints(estimates: Sequence[Estimate], study: Study) -> Table:
+    """One line per endpoint: its estimate at each time point, median and restricted mean, each with its interval."""
+    digits, by_id = study.parameters.digits, {one.id: one for one in estimates}
+    columns = {
+        **{f"{months}m": f"At {months} months" for months in study.parameters.timepoints_months},
+        "median": "Median",
+        **{f"rmst.{months}m": f"Mean of the first {months} months" for months in study.parameters.rmst_months},
+    }
+    rows = []
+    for family in dict.fromkeys(one.id.split(".")[0] for one in estimates):
+        found = [by_id.get(f"{family}.{name}") for name in columns]
+        known = next((one for one in found if one), None)
+        if known:
+            counts = (_told(known, "n"), _told(_latest(found), "events"), _told(known, "missing"))
+            rows.append((_endpoint(known), *(_with_interval(one, digits) for one in found), *counts))
+    return Table(("Endpoint", *columns.values(), "People", "Events", "Not known"), tuple(rows))
 
 
-def _term(found: Mapping[str, Estimate], digits: int) -> tuple[str, ...]:
-    first = next(iter(found.values()))
-    anything = found.get("any") or found.get("elevated")
-    unknown = max(found.values(), key=lambda estimate: ("missing" in estimate.suppressed, estimate.missing))
-    return (
-        first.label if "elevated" in found else first.label.rpartition(", ")[0] or first.label,
-        *(rate(estimate, digits) for estimate in (anything, found.get("grade3"))),
-        wording.result(found["max"], digits) if "max" in found else DASH,
-        _told(unknown, "missing"),
-    )
+def _latest(found: Iterable[Estimate | None]) -> Estimate:
+    """The statistic that counts most events: of the longest time."""
+    return max((one for one in found if one), key=lambda one: ("events" in one.suppressed, one.events or 0))
+
+
+def _endpoint(one: Estimate) -> str:
+    """`Duration of response` of `Duration of response at 6 months`."""
+    return one.label.removesuffix(f" at {one.timepoint_months} months").removesuffix(",")
+
+
+def _with_interval(one: Estimate | None, digits: int) -> str:
+    if one is None:
+        return DASH
+    around = wording.interval(one, digits)
+    return f"{wording.result(one, digits)} ({around})" if around else wording.result(one, digits)
 
 
 def rate(estimate: Estimate | None, digits: int) -> str:
@@ -200,10 +185,6 @@ def _named(estimate: Estimate) -> str:
 
 def _interval(study: Study) -> str:
     return f"{plain(study.parameters.ci_level * 100, 1)}% interval"
-
-
-def _words(code: str, study: Study) -> str:
-    return study.display(code).replace("_", " ")
 
 
 def _count(number: int | None) -> str:

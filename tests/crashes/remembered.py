@@ -25,7 +25,7 @@ def remember_what_is_computed() -> None:
     _remember("publish.cohort_tables", "cohort_tables", lambda judgements, *_: id(judgements))
     _remember("publish.analysis_tables", "analysis_files", lambda times, estimates, *_: (id(times), id(estimates)))
     # Of the ledger in the report nothing is asked here; everything else in it follows from the estimates.
-    _remember("report.page", "render", lambda _, estimates, *__: id(estimates))
+    _remember("report.page", "render", lambda material: id(material.estimates))
     _remember(
         "publish.measure_report", "build_reports", lambda estimates, *_, **about: (id(estimates), _spelled(about)), few
     )

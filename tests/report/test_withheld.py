@@ -10,8 +10,9 @@ from study12_estimates import row, study
 from fhir_adapter.analysis.disclosure import disclosed
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.survival import kaplan_meier
-from fhir_adapter.report.figures import survival_svg
-from fhir_adapter.report.tables import attrition, statistics
+from fhir_adapter.report.attrition import attrition
+from fhir_adapter.report.figures import Panel, survival_picture
+from fhir_adapter.report.tables import shares
 
 LEAST = 5
 ASKED = study()
@@ -41,15 +42,15 @@ def test_a_single_small_reason_takes_the_next_with_it() -> None:
 
 def test_a_small_share_is_said_to_be_withheld() -> None:
     one = proportion(("baseline.bulky", "baseline", "Bulky disease"), 2, 40, STUDY, missing=1)
-    ((_, value, people, between, _, unknown),) = statistics(disclosed([one], STUDY), STUDY).rows
-    assert (value, people, between, unknown) == ("withheld", "40", "–", "withheld")
+    ((_, people, value, between, unknown),) = shares(disclosed([one], STUDY), STUDY).rows
+    assert (value, people, between, unknown) == ("withheld", "–", "–", "withheld")
 
 
 @pytest.mark.parametrize(("events", "withheld"), [([1] * 3 + [0] * 9, True), ([1] * 6 + [0] * 6, False)])
 def test_a_curve_of_few_events_is_not_drawn_and_few_at_risk_are_not_counted(events: list[int], withheld: bool) -> None:
     curve = kaplan_meier([30 * (1 + place) for place in range(12)], events)
-    text = survival_svg("OS", curve, 30.4375, LEAST).decode("utf-8")
-    below = re.findall(r">([^<>]+)</text>", text[text.index("Number at risk") :])[1:]
+    text = survival_picture("os", "OS", [Panel("OS", {"": curve})], 30.4375, LEAST).svg.decode("utf-8")
+    below = re.findall(r">([^<>]+)</text>", text[text.index(">Number at risk") :])[1:]
     assert ("Withheld" in text) == withheld
     assert withheld == (not below)
     assert all(shown == "0" or shown == f"&lt;{LEAST}" or int(shown) >= LEAST for shown in below)

@@ -157,6 +157,15 @@ class ConceptMap:
             return frozenset()
         return _most_exact(self._by_code(concept)) or _most_exact(self._by_text(concept))
 
+    def is_foreign(self, concept: CodeableConcept) -> bool:
+        """Whether it is coded, but in no system of which this table knows a code: nothing can be told from that."""
+        systems = {system for system, _ in self._keys(concept)}
+        return bool(systems) and systems.isdisjoint(self._systems) and not self.is_none_of_ours(concept)
+
+    @cached_property
+    def _systems(self) -> frozenset[str]:
+        return frozenset(system for system, _ in (*self.codes, *self.meanings))
+
     def narrows(self, concept: CodeableConcept) -> bool:
         """Whether the translation of a concept's texts says less than they do."""
         return any(target.narrower for target in self._by_text(concept))

@@ -83,9 +83,7 @@ def test_the_cohort_is_the_same_as_if_everybody_were_read(shape: str, tmp_path: 
 def test_who_has_no_record_of_the_treatments_is_counted_and_not_stored(tmp_path: Path) -> None:
     others = [patient(f"other-{n}") for n in range(5)]
     doses = [treatment(f"t{n}", f"other-{n}", medicationCodeableConcept={"text": "paracetamol"}) for n in range(5)]
-    out = fetched(
-        folder_of(tmp_path / "in", [*one_of_the_study(), *others, *doses]), tmp_path / "o"
-    )
+    out = fetched(folder_of(tmp_path / "in", [*one_of_the_study(), *others, *doses]), tmp_path / "o")
     assert stored_people(out) == {"SYN-12"}
     first = attrition(out)[0]
     assert (first["reason"], first["n_in"], first["n_out"]) == ("no_treatment_of_the_study", "6", "5")
@@ -102,6 +100,8 @@ CELLS = {
     "subject": {"reference": "Patient/p"},
     "code": {"text": "CAR-T cell infusion"},
 }
+LOCAL = {"system": "https://hospital.example/drugs", "code": "4711"}
+PARACETAMOL = {"system": "http://www.whocc.no/atc", "code": "N02BE01"}
 STATED = {**treatment("t", "p"), "resourceType": "MedicationStatement", "status": "active"}
 
 
@@ -115,8 +115,14 @@ STATED = {**treatment("t", "p"), "resourceType": "MedicationStatement", "status"
         ([{**CELLS, "status": "not-done"}], True),
         ([{**STATED, "medicationCodeableConcept": {"text": "epcoritamab"}}], False),
         ([treatment("t", "p", medicationCodeableConcept={"text": "rituximab"})], False),
+        ([treatment("t", "p", medicationCodeableConcept={"coding": [LOCAL], "text": "GLF 10"})], True),
+        ([treatment("t", "p", medicationCodeableConcept={"coding": [LOCAL, PARACETAMOL]})], False),
+        ([treatment("t", "p", medicationCodeableConcept={"coding": [LOCAL], "text": "rituximab"})], False),
     ],
-    ids=["by its words", "nothing of it", "by reference", "cells", "not done", "weaker evidence", "a partner drug"],
+    ids=[
+        *("by its words", "nothing of it", "by reference", "cells", "not done", "weaker evidence", "a partner drug"),
+        *("a code of the hospital's own", "beside a code that says it", "beside a name that says it"),
+    ],
 )
 def test_whose_records_name_an_antibody_or_the_cells_is_read_about(
     records: list[Resource], read: bool, tmp_path: Path
@@ -165,8 +171,8 @@ def test_who_has_the_treatments_no_more_goes_as_if_deleted(tmp_path: Path) -> No
 
 
 def test_a_hospital_of_whose_codes_none_is_known_is_told_how_to_find_them(tmp_path: Path) -> None:
-    coded = {"coding": [{"system": "https://hospital.example/drugs", "code": "4711"}]}
-    folder = folder_of(tmp_path / "in", [patient("p"), treatment("t", "p", medicationCodeableConcept=coded)])
+    drug = {"text": "GLF 10"}
+    folder = folder_of(tmp_path / "in", [patient("p"), treatment("t", "p", medicationCodeableConcept=drug)])
     ended: Ended = command("fetch", "--folder", folder, "--out", tmp_path / "o")
     assert ended.code == 0
     assert "read everybody (`folder_people`) and ask `unmapped`" in ended.told

@@ -1,4 +1,7 @@
-"""Whom a folder is read about: everybody with a record of the study's antibodies or of CAR-T, given or not."""
+"""Whom a folder is read about: everybody with a record of the study's antibodies or of CAR-T, given or not.
+
+A drug whose code is of a system that the study's tables do not cover may be one of them, so it counts as such a record.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ def _concerns(resource: Resource, drugs: frozenset[str], reader: Reader) -> bool
     """Does a treatment name one of these drugs, by any reading of its codes and words?"""
     if isinstance(resource, _NAMES_DRUG):
         names = names_of(resource.medicationCodeableConcept, resource.medicationReference, resource.contained, reader)
-        return _may_mean(names, drugs, "medication", reader)
+        return _may_mean(names, drugs, "medication", reader) or _is_foreign(names, reader)
     if isinstance(resource, Procedure):
         named = [*resource.usedCode, *([resource.code] if resource.code else [])]
         used = [name for one in resource.usedReference for name in names_of(None, one, resource.contained, reader)]
@@ -88,6 +91,12 @@ def _concerns(resource: Resource, drugs: frozenset[str], reader: Reader) -> bool
 
 def _may_mean(names: Iterable[CodeableConcept], wanted: frozenset[str], table: str, reader: Reader) -> bool:
     return any(not wanted.isdisjoint(reader.terms[table].may_mean(name)) for name in names)
+
+
+def _is_foreign(names: Sequence[CodeableConcept], reader: Reader) -> bool:
+    """Is the drug told by nothing but codes of which nobody here can say what they mean?"""
+    medication = reader.terms["medication"]
+    return any(map(medication.is_foreign, names)) and not any(map(medication.may_mean, names))
 
 
 def _with_linked(people: set[str], links: Sequence[tuple[str, str]]) -> set[str]:

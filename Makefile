@@ -1,7 +1,7 @@
 # Everything that can be done here. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers bench check fixtures lock clean
+.PHONY: help setup demo test test-servers bench check site fixtures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ check: setup  ## lint, format, types, import floors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+site: setup  ## build the documentation into build/site (a broken link fails)
+	@$(BIN)/mkdocs build
 
 fixtures: setup  ## write the invented patients again from their tables
 	@$(BIN)/python fixtures/generate.py

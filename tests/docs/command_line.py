@@ -11,7 +11,8 @@ from pages import ROOT
 
 from fhir_adapter.cli import app
 
-VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMAND = typer.main.get_command(app)
+VERBS = COMMAND.commands  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -22,18 +23,14 @@ def every(verb: click.Command) -> Iterator[click.Command]:
         yield from every(inner)
 
 
-FLAGS = {
-    flag
-    for verb in VERBS.values()
-    for one in every(verb)
-    for option in one.params
-    for flag in (*option.opts, *option.secondary_opts)
-}
+FLAGS = {flag for one in every(COMMAND) for option in one.params for flag in (*option.opts, *option.secondary_opts)}
 
 
 def parse(words: list[str]) -> None:
     """Parse a command as the program would, without running it; raises for an unknown verb, flag or value."""
     verb, *arguments = words
+    if words in ([flag] for option in COMMAND.params for flag in option.opts):
+        return
     command: click.Command = VERBS[verb]
     inner = getattr(command, "commands", {})
     if arguments and inner and not arguments[0].startswith("-"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from command_line import VERBS
+from command_line import COMMAND, VERBS
 
 from fhir_adapter.cli.app import EXIT_CODES
 
@@ -21,7 +21,8 @@ Written from the commands themselves: this is what the `--help` of each one says
 
 def page() -> str:
     sections = (line for name, verb in VERBS.items() for line in _section(verb, f"fhir-adapter {name}"))
-    return "\n".join([_HEAD, f"{EXIT_CODES} [Each with its causes and cures](exit-codes.md).\n", *sections])
+    own = _options(COMMAND, COMMAND.context_class(COMMAND))
+    return "\n".join([_HEAD, *own, f"{EXIT_CODES} [Each with its causes and cures](exit-codes.md).\n", *sections])
 
 
 def _section(command: click.Command, path: str) -> Iterator[str]:

@@ -117,7 +117,6 @@ class Parameters(Frozen):
     deauville_3: Literal["negative", "positive"] = "negative"
     trend_as_response: Annotated[tuple[Literal["improved", "stable", "worsened"], ...], BeforeValidator(_listed)] = (
         "improved",
-        "worsened",
     )
     clinical_progression: Literal["ignore", "event"] = "ignore"
     preferred_assessor: Literal["investigator", "radiology", "none"] = "investigator"

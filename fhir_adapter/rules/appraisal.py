@@ -14,6 +14,8 @@ from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 
 PARAMETERS = ("deauville", "deauville_3", "trend_as_response", "clinical_progression", "preferred_assessor")
+CLINICAL, TREND = "clinical-progression-is-not-counted", "a-trend-is-not-a-response"
+GIVES_WAY = "gives-way-to-"
 _NEGATIVE_TO = {"negative": 3, "positive": 2}  # the highest Deauville score of a metabolic CR
 _BY_UPTAKE: Mapping[str, str] = {"less": "PR", "same": "SD", "more": "PD", "": "NE"}
 _TREND: Mapping[str, str] = {"responded-unspecified": "improved", "SD": "stable", "PD": "worsened"}
@@ -61,11 +63,11 @@ def _categorised(one: Assessment, parameters: Parameters) -> Assessment:
 
 def _is_no_category(one: Assessment, parameters: Parameters) -> str:
     if one.method == "clinical" and parameters.clinical_progression == "ignore":
-        return "clinical-progression-is-not-counted"
+        return CLINICAL
     if one.method == "deauville" and parameters.deauville == "ignore":
         return "a-deauville-score-is-not-counted"
     if one.method == "trend" and _TREND.get(one.category, "") not in (*parameters.trend_as_response, ""):
-        return "a-trend-is-not-a-response"
+        return TREND
     return ""
 
 
@@ -86,7 +88,7 @@ def _giving_way(day: list[Assessment], parameters: Parameters) -> dict[Assessmen
         stronger = {one.category for one in left if is_stronger(one)}
         if stronger and len({one.category for one in left}) > 1:
             weaker = [one for one in left if not is_stronger(one) and one.category not in stronger]
-            gone |= dict.fromkeys(weaker, f"gives-way-to-{name}")
+            gone |= dict.fromkeys(weaker, f"{GIVES_WAY}{name}")
     return gone
 
 

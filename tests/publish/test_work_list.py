@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mapping.hospital import ATC, MEDDRA, Json, concept
+from mapping.hospital import ATC, LOINC, MEDDRA, SNOMED, Json, concept
 from spec.edge_cases.chart import assessed, chart, given, member, resource
 
 from fhir_adapter.publish.work_list import for_review
@@ -60,3 +60,28 @@ def test_a_toxicity_that_was_recorded_otherwise_than_measured_is_listed() -> Non
         date="2024-04-10",
     )
     assert reasons(low, event) == [("toxicity_recorded_differs", 2)]
+
+
+def observed(name: Json, on: str, **answer: Json | str) -> Json:
+    return resource("Observation", f"seen {on}", status="final", code=name, effectiveDateTime=on, **answer)
+
+
+def test_a_progression_that_was_only_told_and_does_not_count_is_listed() -> None:
+    """Worse by the disease status, or by a physician's word: somebody should look whether it was progression."""
+    worse = observed(
+        concept((LOINC, "97509-4")), "2024-06-01", valueCodeableConcept=concept((SNOMED, "271299001", "worsened"))
+    )
+    told = observed({"text": "Clinical progression"}, "2024-07-01", valueString="yes")
+    assert reasons(worse, told) == [("progression_not_counted", 1)] * 2
+
+
+def test_an_improvement_is_not_listed() -> None:
+    better = observed(
+        concept((LOINC, "97509-4")), "2024-06-01", valueCodeableConcept=concept((SNOMED, "268910001", "improved"))
+    )
+    assert reasons(better) == []
+
+
+def test_assessments_of_a_day_that_disagree_are_listed_with_the_one_that_gives_way() -> None:
+    ct = observed({"text": "CT response"}, "2024-05-01", valueString="PR")
+    assert reasons(assessed("CR", "2024-05-01"), ct) == [("assessments_of_a_day_disagree", 1)]

@@ -182,7 +182,7 @@ def test_a_response_is_read_under_the_names_that_forms_give_it(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "best"), [("Complete response", "CR"), ("PD", "PD"), ("worsened", "PD"), ("stable", "NE")]
+    ("text", "best"), [("Complete response", "CR"), ("PD", "PD"), ("worsened", "NE"), ("stable", "NE")]
 )
 def test_a_category_given_as_the_disease_status_is_a_category(text: str, best: str) -> None:
     """A disease status is a trend; an answer in the words of a response is that response."""

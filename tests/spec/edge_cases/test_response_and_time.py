@@ -213,6 +213,7 @@ def test_edge_24_a_clinical_progression_that_is_denied_is_none() -> None:
 
 
 WORSENED, STABLE, IMPROVED = "271299001", "359746009", "268910001"
+WORSE_IS_PD = "improved,worsened"
 
 
 @pytest.mark.parametrize(
@@ -226,24 +227,27 @@ WORSENED, STABLE, IMPROVED = "271299001", "359746009", "268910001"
 def test_edge_25_worsened_before_the_first_planned_assessment_may_be_a_flare(policy: str, expected: Answer) -> None:
     """A disease that is said to be worse on day 7 is an indeterminate response, by the study's policy."""
     resources = [status(WORSENED, "2024-04-08"), assessed("PR", "2024-04-29")]
-    assert told("PFS", *resources, ir_policy=policy) == expected
+    assert told("PFS", *resources, ir_policy=policy, trend_as_response=WORSE_IS_PD) == expected
 
 
 def test_edge_25_a_flare_that_is_confirmed_is_a_progression_of_its_first_day() -> None:
     """Progression within the time to confirm it dates from the indeterminate response."""
-    assert told("PFS", status(WORSENED, "2024-04-08"), assessed("PD", "2024-04-29")) == (7, "event", "progression")
+    resources = [status(WORSENED, "2024-04-08"), assessed("PD", "2024-04-29")]
+    assert told("PFS", *resources, trend_as_response=WORSE_IS_PD) == (7, "event", "progression")
+    assert told("PFS", *resources) == (28, "event", "progression")
 
 
 def test_a_disease_status_is_a_trend_and_no_category() -> None:
-    """Improved is a response of unknown depth; stable is not SD unless the study takes it for one."""
+    """Improved is a response of unknown depth; stable is SD, and worsened PD, only if the study takes them for it."""
     assert response(person(status(IMPROVED, "2024-04-29"))).best == "responded-unspecified"
     stable = person(status(STABLE, "2024-04-29"))
     assert response(stable).best == "NE"
     assert says(stable.response, "a trend is not a response")
     assert response(person(status(STABLE, "2024-04-29"), trend_as_response="stable")).best == "SD"
     worse = status(WORSENED, "2024-06-01")
-    assert told("PFS", worse) == (61, "event", "progression")
-    assert told("PFS", worse, trend_as_response="improved") == (0, "censored", "not assessed")
+    assert told("PFS", worse) == (0, "censored", "not assessed")
+    assert says(person(worse).response, "a trend is not a response")
+    assert told("PFS", worse, trend_as_response=WORSE_IS_PD) == (61, "event", "progression")
 
 
 def test_a_remission_by_disease_status_is_a_category() -> None:
@@ -252,11 +256,11 @@ def test_a_remission_by_disease_status_is_a_category() -> None:
     assert response(person(status("551001000124108", "2024-04-29"))).best == "PR"
 
 
-def test_worsened_under_the_bispecific_antibody_is_its_failure() -> None:
-    """Worse before the collection: refractory, unless the study takes no trend for a category."""
+def test_worsened_under_the_bispecific_antibody_does_not_settle_its_failure() -> None:
+    """Worse before the collection: refractory only where the study takes the trend for progression."""
     resources = chart(*GLOFITAMAB, status(WORSENED, "2024-02-12"), without=("pd",))
-    assert member(resources).failure.verdict == "refractory"
-    untold = member(resources, trend_as_response="improved")
+    assert member(resources, trend_as_response=WORSE_IS_PD).failure.verdict == "refractory"
+    untold = member(resources)
     assert untold.failure.verdict == "undetermined"
     assert says(untold.failure, "a trend is not a response")
 

@@ -14,6 +14,7 @@ import msgspec
 
 BLOCK_BYTES = 1 << 18
 _SAMPLE = 4_096
+_CHUNK = 1 << 14
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ class Overlong(msgspec.Struct, frozen=True):
 def read_blocks(opened: BinaryIO, max_line: int, start: int = 0, stop: int | None = None) -> Iterator[Block | Overlong]:
     """The lines that start in `[start, stop)`, in order; `start` other than 0 is for files that can seek."""
     buffer, kept = bytearray(BLOCK_BYTES), 0
-    offset = _first_line(opened, start, max_line)
+    offset = _first_line(opened, start)
     while stop is None or offset < stop:
         read = opened.readinto(memoryview(buffer)[kept:])  # type: ignore[attr-defined]  # every file we open has it
         filled = kept + read
@@ -63,14 +64,17 @@ def read_blocks(opened: BinaryIO, max_line: int, start: int = 0, stop: int | Non
             offset += cut
 
 
-def _first_line(opened: BinaryIO, start: int, max_line: int) -> int:
+def _first_line(opened: BinaryIO, start: int) -> int:
     """Where the first line begins that starts at `start` or later: after the line that the byte before belongs to."""
     if not start:
         return 0
-    opened.seek(start - 1)
-    while (rest := opened.readline(max_line)) and not rest.endswith(b"\n"):
-        pass
-    return opened.tell()
+    at = opened.seek(start - 1)
+    while chunk := opened.read(_CHUNK):
+        end = chunk.find(b"\n") + 1
+        if end:
+            return opened.seek(at + end)
+        at += len(chunk)
+    return at
 
 
 def _pass_over(opened: BinaryIO, buffer: bytearray, filled: int, offset: int) -> tuple[tuple[Overlong, int], int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fhir_adapter.ehr.discover import Seen, discover
 from fhir_adapter.ehr.folder import FolderFile
@@ -33,6 +34,7 @@ SHARED = frozenset({"Medication"})
 
 _TREATMENTS = frozenset({"MedicationAdministration", "Procedure", *WEAKER_EVIDENCE.values()})
 _NAMES_DRUG = (MedicationAdministration, MedicationStatement, MedicationDispense, MedicationRequest)
+_REMEMBERED = 1 << 14
 _CELLS_GIVEN = frozenset({"car-t-infusion"})
 
 
@@ -49,8 +51,8 @@ def candidates(files: Sequence[FolderFile], folder: StudyFolder, types: Collecti
 
     People of whom the site says something beside the folder are read about whatever their treatments.
     """
-    reader = folder.reader(list(_shared(files)))
     drugs = folder.study.roles.bsab | folder.study.roles.car_t
+    treatments = _Treatments(drugs, folder.reader(list(_shared(files))))
     found = {*folder.side_car.events, *(one.person for one in folder.rulings.rulings)}
     linked: list[tuple[str, str]] = []
     patients: set[str] = set()
@@ -59,7 +61,7 @@ def candidates(files: Sequence[FolderFile], folder: StudyFolder, types: Collecti
             if isinstance(seen.resource, Patient):
                 patients.add(seen.resource.id)
                 linked += [(seen.resource.id, patient_id(link.other.reference)) for link in seen.resource.link]
-            elif _concerns(seen.resource, drugs, reader):
+            elif treatments.concern(seen.resource):
                 found.add(seen.person)
     people = frozenset(_with_linked(found - {""}, linked))
     return Candidates(people, len(patients - people))
@@ -75,28 +77,42 @@ def _come_across(file: FolderFile, types: Collection[str]) -> Iterator[Seen]:
         yield from discover(file, types)
 
 
-def _concerns(resource: Resource, drugs: frozenset[str], reader: Reader) -> bool:
-    """Does a treatment name one of these drugs, by any reading of its codes and words?"""
-    if isinstance(resource, _NAMES_DRUG):
-        names = names_of(resource.medicationCodeableConcept, resource.medicationReference, resource.contained, reader)
-        return _may_mean(names, drugs, "medication", reader) or _is_foreign(names, reader)
-    if isinstance(resource, Procedure):
-        named = [*resource.usedCode, *([resource.code] if resource.code else [])]
-        used = [name for one in resource.usedReference for name in names_of(None, one, resource.contained, reader)]
-        return _may_mean(named, _CELLS_GIVEN, "procedure", reader) or _may_mean(
-            [*named, *used], drugs, "medication", reader
-        )
-    return False
+class _Treatments:
+    """Which treatments name one of these drugs, or cells that are given, by any reading of their codes and words."""
 
+    def __init__(self, drugs: frozenset[str], reader: Reader) -> None:
+        self._drugs, self._reader = drugs, reader
+        # A hospital gives the same few drugs a million times.
+        self._may_be_drug = lru_cache(maxsize=_REMEMBERED)(self._named_drug)
+        self._may_be_given = lru_cache(maxsize=_REMEMBERED)(self._named_procedure)
 
-def _may_mean(names: Iterable[CodeableConcept], wanted: frozenset[str], table: str, reader: Reader) -> bool:
-    return any(not wanted.isdisjoint(reader.terms[table].may_mean(name)) for name in names)
+    def concern(self, resource: Resource) -> bool:
+        if isinstance(resource, _NAMES_DRUG):
+            concept, reference = resource.medicationCodeableConcept, resource.medicationReference
+            return self._may_be_drug(tuple(names_of(concept, reference, resource.contained, self._reader)))
+        if isinstance(resource, Procedure):
+            named = (*resource.usedCode, *([resource.code] if resource.code else []))
+            return self._may_be_given(named, tuple(self._used(resource)))
+        return False
 
+    def _used(self, resource: Procedure) -> Iterator[CodeableConcept]:
+        for one in resource.usedReference:
+            yield from names_of(None, one, resource.contained, self._reader)
 
-def _is_foreign(names: Sequence[CodeableConcept], reader: Reader) -> bool:
-    """Is the drug told by nothing but codes of which nobody here can say what they mean?"""
-    medication = reader.terms["medication"]
-    return any(map(medication.is_foreign, names)) and not any(map(medication.may_mean, names))
+    def _named_procedure(self, named: tuple[CodeableConcept, ...], used: tuple[CodeableConcept, ...]) -> bool:
+        given = self._may_mean(named, _CELLS_GIVEN, "procedure")
+        return given or self._may_mean((*named, *used), self._drugs, "medication")
+
+    def _named_drug(self, names: tuple[CodeableConcept, ...]) -> bool:
+        return self._may_mean(names, self._drugs, "medication") or self._is_foreign(names)
+
+    def _may_mean(self, names: Iterable[CodeableConcept], wanted: frozenset[str], table: str) -> bool:
+        return any(not wanted.isdisjoint(self._reader.terms[table].may_mean(name)) for name in names)
+
+    def _is_foreign(self, names: Sequence[CodeableConcept]) -> bool:
+        """Is the drug told by nothing but codes of which nobody here can say what they mean?"""
+        medication = self._reader.terms["medication"]
+        return any(map(medication.is_foreign, names)) and not any(map(medication.may_mean, names))
 
 
 def _with_linked(people: set[str], links: Sequence[tuple[str, str]]) -> set[str]:

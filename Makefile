@@ -1,7 +1,7 @@
 # Everything that can be done here. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers bench check site fixtures lock clean
+.PHONY: help setup demo test test-servers test-browser bench check site fixtures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,6 +34,9 @@ test: setup  ## check, then run the tests
 test-servers: setup  ## test against HAPI and Medplum (needs a JDK 17, Maven and Node 20 with npm)
 	@$(BIN)/python -m pytest tests/server
 
+test-browser: setup  ## look at the pages in Chromium (installed when it is missing and we are root; needs Node 20 with npm)
+	@$(BIN)/python -m pytest tests/browser
+
 bench: setup  ## measure the extraction against its baselines (some minutes; quiet machine)
 	@$(BIN)/python benchmarks/extraction.py
 
@@ -55,5 +58,5 @@ lock:  ## renew requirements.lock (needs uv)
 
 clean:  ## remove the environment, the outputs and every cache
 	@rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	@rm -rf tests/server/hapi/target tests/server/medplum/node_modules
+	@rm -rf tests/server/hapi/target tests/server/medplum/node_modules tests/browser/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

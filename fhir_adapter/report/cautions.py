@@ -80,7 +80,7 @@ def _of_survival(material: Material) -> Iterator[str]:
             rest = " and ".join(f"{one.endpoint} on {_number(one.at_risk, one, 'at_risk')}" for one in told)
             yield (
                 f"Half of the people were followed for less than {months} months. What is said of {months} months "
-                f"rests on few who were still at risk then: {rest}."
+                f"rests on those who were still at risk then: {rest}."
             )
     for one in material.whole:
         if _is_landmark(one) and one.value == 1.0:

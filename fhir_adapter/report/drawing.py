@@ -51,7 +51,7 @@ _STYLED = re.compile(r' style="([^"]*)"')
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _FONT = re.compile(r"font: (?:(bold|\d+) )?([\d.]+)px[^;]*")
 # What XML cannot hold, and what would turn the direction of the text around it.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def sized_axes(figure: Figure, left: float, top: float, width: float, height: fl
 
 def shown(text: str, longest: int) -> str:
     """A text of the records as a figure can show it: in one line, printable, not longer than `longest`."""
-    clean = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    clean = " ".join(UNPRINTABLE.sub(" ", text).split())
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 
@@ -122,8 +122,8 @@ def _described(svg: bytes, name: str, title: str, description: str) -> bytes:
     role = f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-words" '
     text = text.replace("<svg ", f"<svg {role}", 1)
     words = (
-        f'<title id="{prefix}-title">{escape(_UNPRINTABLE.sub(" ", title))}</title>'
-        f'<desc id="{prefix}-words">{escape(_UNPRINTABLE.sub(" ", description))}</desc>'
+        f'<title id="{prefix}-title">{escape(UNPRINTABLE.sub(" ", title))}</title>'
+        f'<desc id="{prefix}-words">{escape(UNPRINTABLE.sub(" ", description))}</desc>'
     )
     opening = text.index(">", text.index("<svg ")) + 1
     return f"{text[:opening]}\n {words}{text[opening:]}".encode()

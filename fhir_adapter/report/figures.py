@@ -37,7 +37,7 @@ _SERIES = ((BLUE, "-"), (VERMILLION, "--"), (GREEN, "-."), (PURPLE, ":"), (ORANG
 _NOBODY = "Nobody with a follow-up time: no curve."
 _WITHHELD = "Withheld: it would tell of too few people."
 _WIDTH, _HEIGHT, _ROW, _NAMES = 4.75, 2.75, 0.2, 1.35  # inches: of a panel, of a row below it, of the names of groups
-_LONGEST_NAME = 22
+_LONGEST_NAME, _LONGEST_TITLE = 22, 60
 _BEFORE, _ABOVE, _AXIS = 0.62, 0.42, 0.72
 
 
@@ -107,7 +107,9 @@ def _draw(figure: Figure, panels: Sequence[Panel], month_days: float, min_cell: 
 
 
 def _curves(axes: Axes, panel: Panel, month_days: float, ticks: Sequence[int], min_cell: int) -> None:
-    axes.set_title(TITLES.get(panel.endpoint, panel.endpoint), loc="left", fontsize=11, fontweight="bold")
+    axes.set_title(
+        TITLES.get(panel.endpoint) or shown(panel.endpoint, _LONGEST_TITLE), loc="left", fontsize=11, fontweight="bold"
+    )
     axes.set_ylim(0, 104)
     axes.set_yticks(range(0, 101, 25), [f"{share}%" for share in range(0, 101, 25)])
     _months(axes, ticks)

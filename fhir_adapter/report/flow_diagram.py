@@ -5,26 +5,27 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.attrition import RECEIVED, Attrition, steps_of
-from fhir_adapter.report.drawing import BLUE, INK, PAPER, QUIET, WASH, Picture, picture, shown, sized_axes
+from fhir_adapter.report.drawing import BLUE, PAPER, QUIET, WASH, Picture, picture, shown, sized_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_WIDTH, _MAIN, _SIDE, _BETWEEN = 7.4, 3.0, 3.7, 0.6  # inches
-_LINE, _PADDING, _GAP = 0.19, 0.13, 0.2
+_WIDTH, _MAIN, _SIDE, _BETWEEN = 7.4, 3.0, 3.6, 0.6  # inches
+_EDGE, _LINE, _PADDING, _GAP = 0.1, 0.19, 0.13, 0.2
 _MAIN_LETTERS, _SIDE_LETTERS = 36, 47
 _LONGEST = 120
-_SIZE = 9.5
+_SIZE, _SIDE_SIZE = 9.5, 8.8
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Lines of text, the first of them in bold; `left` is the box of those who leave before it."""
+    """Lines of text, the last of them in bold; `left` is the box of those who leave before it."""
 
     lines: tuple[str, ...]
     left: tuple[str, ...] = ()
@@ -36,17 +37,17 @@ class Box:
     @property
     def room(self) -> float:
         """Height of the arrow that leads to this box; the box of those who leave stands beside it."""
-        return max(len(self.left) * _LINE + _PADDING, 0.0) + 2 * _GAP if self.left else 1.6 * _GAP
+        return len(self.left) * _LINE + _PADDING + 2 * _GAP if self.left else 1.6 * _GAP
 
 
 def flow_diagram(flow: Sequence[FlowRow], study: Study) -> Picture:
     """The diagram of everybody, from the records to the cohort."""
     steps = steps_of(flow, study)
     boxes = boxes_of(steps)
-    height = sum(box.height + (box.room if place else 0) for place, box in enumerate(boxes)) + 0.2
+    height = sum(box.height + (box.room if place else 0) for place, box in enumerate(boxes)) + 2 * _EDGE
 
-    def draw(figure: object) -> None:
-        axes = sized_axes(figure, 0, 0, _WIDTH, height)  # type: ignore[arg-type]
+    def draw(figure: Figure) -> None:
+        axes = sized_axes(figure, 0, 0, _WIDTH, height)
         axes.axis("off")
         axes.set_xlim(0, _WIDTH)
         axes.set_ylim(height, 0)
@@ -81,57 +82,40 @@ def _in_words(steps: Sequence[Attrition]) -> str:
 
 
 def _draw(axes: Axes, boxes: Sequence[Box]) -> None:
-    top, middle = 0.1, _MAIN / 2 + 0.1
+    top, middle = _EDGE, _EDGE + _MAIN / 2
     for place, box in enumerate(boxes):
         if place:
-            bottom = top + box.room
-            axes.annotate(
-                "",
-                (middle, bottom),
-                (middle, top),
-                arrowprops={"arrowstyle": "-|>", "color": QUIET, "lw": 1, "shrinkA": 0, "shrinkB": 0},
-            )
+            _arrow(axes, (middle, top), (middle, top + box.room))
             if box.left:
-                beside = _MAIN + 0.1 + _BETWEEN
-                centre = (top + bottom) / 2
-                axes.annotate(
-                    "",
-                    (beside, centre),
-                    (middle, centre),
-                    arrowprops={"arrowstyle": "-|>", "color": QUIET, "lw": 1, "shrinkA": 0, "shrinkB": 0},
-                )
-                _box(axes, beside, centre - (len(box.left) * _LINE + _PADDING) / 2, _SIDE, box.left, side=True)
-            top = bottom
-        _box(axes, 0.1, top, _MAIN, box.lines, last=place == len(boxes) - 1)
+                _leave(axes, middle, top + box.room / 2, box.left)
+            top += box.room
+        last = place == len(boxes) - 1
+        _frame(
+            axes, _EDGE, top, _MAIN, box.height, facecolor=WASH, edgecolor=BLUE if last else QUIET, linewidth=1 + last
+        )
+        for number, line in enumerate(box.lines):
+            weight = "bold" if number == len(box.lines) - 1 else "normal"
+            place_of_line = top + _PADDING / 2 + (number + 0.5) * _LINE
+            axes.text(middle, place_of_line, line, ha="center", va="center_baseline", fontsize=_SIZE, fontweight=weight)
         top += box.height
 
 
-def _box(
-    axes: Axes, left: float, top: float, width: float, lines: Sequence[str], *, side: bool = False, last: bool = False
-) -> None:
+def _leave(axes: Axes, middle: float, centre: float, lines: Sequence[str]) -> None:
+    """The box of those who leave, beside the arrow between two steps."""
+    left, height = _EDGE + _MAIN + _BETWEEN, len(lines) * _LINE + _PADDING
+    _arrow(axes, (middle, centre), (left, centre))
+    _frame(axes, left, centre - height / 2, _SIDE, height, facecolor=PAPER, edgecolor=QUIET, linewidth=0.8)
+    for number, line in enumerate(lines):
+        place = centre - height / 2 + _PADDING / 2 + (number + 0.5) * _LINE
+        axes.text(left + 0.12, place, line, va="center_baseline", fontsize=_SIDE_SIZE)
+
+
+def _frame(axes: Axes, left: float, top: float, width: float, height: float, **look: Any) -> None:
     from matplotlib.patches import Rectangle
 
-    height = len(lines) * _LINE + _PADDING
-    edge = BLUE if last else QUIET
-    axes.add_patch(
-        Rectangle(
-            (left, top),
-            width,
-            height,
-            facecolor=PAPER if side else WASH,
-            edgecolor=edge,
-            linewidth=1.6 if last else 0.8,
-        )
-    )
-    for number, line in enumerate(lines):
-        at = (left + (0.12 if side else width / 2), top + _PADDING / 2 + (number + 0.5) * _LINE)
-        bold = not side and number == len(lines) - 1
-        axes.text(
-            *at,
-            line,
-            ha="left" if side else "center",
-            va="center_baseline",
-            fontsize=_SIZE - (0.7 if side else 0),
-            fontweight="bold" if bold else "normal",
-            color=INK,
-        )
+    axes.add_patch(Rectangle((left, top), width, height, **look))
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    look = {"arrowstyle": "-|>", "color": QUIET, "lw": 1, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=look)

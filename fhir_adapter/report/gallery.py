@@ -14,7 +14,7 @@ from fhir_adapter.report.drawing import Picture
 from fhir_adapter.report.figures import TITLES, Panel, survival_picture
 from fhir_adapter.report.flow_diagram import flow_diagram
 from fhir_adapter.report.grades import grade_rows
-from fhir_adapter.report.inputs import Material
+from fhir_adapter.report.inputs import Curve, Material
 from fhir_adapter.report.states import states
 from fhir_adapter.report.swimmer import MOST_LANES, lanes_of, swimmer
 
@@ -122,10 +122,8 @@ def _who(group: str) -> str:
     return f", {group}" if group else ""
 
 
-def _in_words(found: object) -> str:
-    from fhir_adapter.analysis.survival import Curve
-
-    if not isinstance(found, Curve):
+def _in_words(known: Curve | None) -> str:
+    if known is None:
         return "nobody with a follow-up time"
-    events = sum(step.events for step in found.steps)
-    return f"{found.n} people, {events} events, {found.steps[-1].survival:.0%} at the end of follow-up"
+    events = sum(step.events for step in known.steps)
+    return f"{known.n} people, {events} events, {known.steps[-1].survival:.0%} at the end of follow-up"

@@ -12,8 +12,8 @@ from fhir_adapter.analysis.toxicity import graded_terms, transaminases, worst_of
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
-from fhir_adapter.report.table import Table
-from fhir_adapter.report.tables import rate
+from fhir_adapter.report.table import DASH, Table
+from fhir_adapter.report.tables import rate, told_field
 
 GRADES = range(6)
 _SYNDROMES = {"crs": "CRS", "icans": "ICANS"}
@@ -67,9 +67,14 @@ def rates(rows: Sequence[GradeRow], estimates: Mapping[str, Estimate], study: St
     )
     elevated = ((one.label, one, None) for name, one in estimates.items() if _is_elevation(name))
     lines = tuple(
-        (term, rate(any_grade, digits), rate(severe, digits)) for term, any_grade, severe in (*graded, *elevated)
+        (term, rate(any_grade, digits), rate(severe, digits), _unknown(any_grade))
+        for term, any_grade, severe in (*graded, *elevated)
     )
-    return Table(("Term", "Any grade, or elevated", "Grade 3 or higher"), lines)
+    return Table(("Term", "Any grade, or elevated", "Grade 3 or higher", "Not known"), lines)
+
+
+def _unknown(one: Estimate | None) -> str:
+    return told_field(one, "missing") if one else DASH
 
 
 def _is_elevation(name: str) -> bool:

@@ -141,5 +141,10 @@ class Material:
         return {one.id: one for one in self.estimates}
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nobody is in the cohort."""
+        return any(one.id == "baseline.n" and not one.n and not one.suppressed for one in self.estimates)
+
+    @property
     def incomplete(self) -> list[str]:
         return [row.stream for row in self.ledger if not row.complete]

@@ -16,7 +16,7 @@ from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.report import attrition, grades, quality, subgroup_tables, tables
 from fhir_adapter.report.cautions import cautions
 from fhir_adapter.report.definitions import definitions, in_force, scales
-from fhir_adapter.report.drawing import Picture
+from fhir_adapter.report.drawing import UNPRINTABLE, Picture
 from fhir_adapter.report.gallery import Gallery, gallery
 from fhir_adapter.report.inputs import Material
 from fhir_adapter.report.summary import summary
@@ -49,7 +49,7 @@ def _page(material: Material, pictures: Gallery) -> str:
             facts=material.facts,
             cut=study.parameters.data_cut.isoformat() if study.parameters.data_cut else "",
             incomplete=material.incomplete,
-            empty=any(one.id == "baseline.n" and not one.n for one in material.estimates),
+            empty=material.is_empty,
             headlines=list(_headlines(material)),
             summary=summary(material),
             cautions=cautions(material),
@@ -91,9 +91,15 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_printable,
     )
     made.filters["drawn"] = _drawn
     return made
+
+
+def _printable(value: object) -> object:
+    """A text without what would turn the direction of the text around it, or what a page cannot hold."""
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
 
 
 def _drawn(one: Picture) -> Markup:
@@ -105,7 +111,8 @@ def _headlines(material: Material) -> Iterator[tuple[str, str, str]]:
     digits, by_id = material.study.parameters.digits, material.by_id
     last = max(material.study.parameters.timepoints_months, default=0)
     for name in _HEADLINES:
-        if estimate := by_id.get(name.format(last)):
+        estimate = by_id.get(name.format(last))
+        if estimate and (not material.is_empty or name == _HEADLINES[0]):
             between = wording.interval(estimate, digits)
             around = wording.span(estimate, digits)
             beside = f"{wording.level(estimate)} CI {between}" if between else around and f"range {around}"

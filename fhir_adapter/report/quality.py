@@ -38,24 +38,28 @@ _RULES = {
 
 
 def unknown_codes(material: Material) -> Table:
-    """The codes and texts that the study does not know, those of most records first; the note counts the rest."""
+    """The codes and texts that the study does not know, those of most people of the cohort first.
+
+    The note counts those that are not shown; where small numbers are withheld, those of few people are not.
+    """
     cohort = {one.subject.subject_id for one in material.people}
     records = Counter((one.table, one.system, one.code, one.text) for one in material.unmapped)
     people = people_of(material.unmapped)
     least = material.study.parameters.min_cell
-    first = sorted(records, key=lambda key: (-len(people[key] & cohort), -records[key], key))
+    ranked = sorted(records, key=lambda key: (-len(people[key] & cohort), -records[key], key))
+    shown = [key for key in ranked if not is_small(len(people[key]), least)][:MOST_CODES]
     rows = tuple(
         (
-            _cut(" ".join(part for part in (key[3], f"({key[2]})" if key[2] else "") if part)),
-            key[0].replace("-", " "),
-            str(records[key]),
-            _people(len(people[key]), least),
-            _people(len(people[key] & cohort), least),
+            _cut(" ".join(part for part in (text, f"({code})" if code else "") if part)),
+            table.replace("-", " "),
+            str(records[table, system, code, text]),
+            str(len(people[table, system, code, text])),
+            _people(len(people[table, system, code, text] & cohort), least),
         )
-        for key in first[:MOST_CODES]
+        for table, system, code, text in shown
     )
     left = len(records) - len(rows)
-    note = f"And {left} more: cohort/unmapped.csv has all of them." if left else ""
+    note = f"Not shown: {left} more; cohort/unmapped.csv has all of them." if left else ""
     return Table(("Code or text", "Read as", "Records", "People", "Of the cohort"), rows, note)
 
 

@@ -11,7 +11,7 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subgroup import Subgroup
 from fhir_adapter.report.subgroup_ids import is_comparison
 from fhir_adapter.report.table import DASH, Table
-from fhir_adapter.report.tables import rate
+from fhir_adapter.report.tables import rate, told_field
 
 _CAUTION = (
     "Groups were not drawn by lot and are not adjusted for each other: "
@@ -64,8 +64,7 @@ def _compared(test: Estimate | None, ratio: Estimate | None, digits: int) -> tup
         wording.result(test, digits) if test else DASH,
         wording.result(ratio, digits) if ratio else DASH,
         (wording.interval(ratio, digits) if ratio else "") or DASH,
-        _number(ratio, "n"),
-        _number(ratio, "events"),
+        *(told_field(ratio, name) if ratio else DASH for name in ("n", "events")),
     )
 
 
@@ -73,13 +72,6 @@ def _caveats(ratio: Estimate | None) -> tuple[str, ...]:
     """What a ratio cannot say; there is none without it."""
     told = ratio.parameters.get("caveat") if ratio else ""
     return tuple(str(told).split("; ")) if told else ()
-
-
-def _number(one: Estimate | None, field: str) -> str:
-    if one is not None and field in one.suppressed:
-        return wording.WITHHELD
-    number = getattr(one, field, None)
-    return DASH if number is None else str(number)
 
 
 def _count(people: Estimate | None) -> str:

@@ -41,7 +41,7 @@ _LONGEST_NAME = 16
 # Response, shape and colour; a shape alone is enough to tell them apart.
 _MARKS: Mapping[Kind, tuple[str, str, str]] = {
     "complete": ("o", GREEN, "complete response"),
-    "response": ("^", BLUE, "partial response"),
+    "response": ("^", BLUE, "response, not complete"),
     "minor": ("v", SKY, "minor response"),
     "stable": ("s", ORANGE, "stable disease"),
     "progression": ("D", VERMILLION, "progression"),

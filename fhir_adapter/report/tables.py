@@ -11,6 +11,7 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.inputs import LedgerRow
 from fhir_adapter.report.table import DASH, FAULT, Table
 
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 _LEDGER = ("received", "stored", "duplicate", "quarantined", "deleted")
 # Heading of a part of the baseline table → how the ids of its statistics begin; the first that fits.
 _PARTS = {
@@ -24,6 +25,7 @@ _ORDER = (
     *("People", "Disease and earlier treatment"),
     *("Bispecific antibody by targets, ever given", "Bispecific antibody by product, ever given", "CAR-T by targets"),
 )
+_OTHER_SEX = "baseline.other_sex"
 _PRODUCTS = ("baseline.bsab.", "baseline.bsab_agent.", "baseline.car_t.")
 
 
@@ -47,8 +49,8 @@ def lengths(estimates: Iterable[Estimate], study: Study) -> Table:
             _named(one),
             wording.result(one, digits),
             wording.span(one, digits) or DASH,
-            _told(one, "n"),
-            _told(one, "missing"),
+            told_field(one, "n"),
+            told_field(one, "missing"),
         )
         for one in estimates
     )
@@ -64,24 +66,25 @@ def shares(estimates: Iterable[Estimate], study: Study) -> Table:
             wording.fraction(one) or DASH,
             wording.result(one, digits),
             wording.interval(one, digits) or DASH,
-            _told(one, "missing"),
+            told_field(one, "missing"),
         )
         for one in estimates
     )
-    return Table(("", "People", "Share", _interval(study), "Not known"), rows)
+    return Table(("Statistic", "People", "Share", _interval(study), "Not known"), rows)
 
 
 def baseline(estimates: Sequence[Estimate], study: Study) -> Table:
     """Table 1: the people, in parts; products that nobody received are left out, and the note says so."""
-    given = [one for one in estimates if one.numerator != 0 or not one.id.startswith(_PRODUCTS)]
+    given = [one for one in estimates if one.numerator != 0 or not one.id.startswith((*_PRODUCTS, _OTHER_SEX))]
     parts: dict[str, list[tuple[str, ...]]] = {part: [] for part in _ORDER}
     for one in given:
         parts[_part(one)].append(
-            (_characteristic(one), _described(one, study.parameters.digits), _told(one, "missing"))
+            (_characteristic(one), _described(one, study.parameters.digits), told_field(one, "missing"))
         )
     rows = tuple(row for part in _ORDER if parts[part] for row in ((part,), *parts[part]))
     known = "Shares are of people whose value is known; the others are counted under “not known”."
-    note = f"{known} Products that nobody received are not shown." if len(given) < len(estimates) else known
+    left_out = any(one.id.startswith(_PRODUCTS) for one in estimates if one not in given)
+    note = f"{known} Products that nobody received are not shown." if left_out else known
     return Table(("Characteristic", "Value", "Not known"), rows, note if rows else "")
 
 
@@ -99,7 +102,8 @@ def _characteristic(one: Estimate) -> str:
 def _described(one: Estimate, digits: int) -> str:
     """`6/12 (50%)`, `53 years (34 to 65)`, `12`."""
     beside = wording.span(one, digits)
-    if share := wording.fraction(one):
+    share = wording.fraction(one)
+    if share and not one.not_estimable:
         return f"{share} ({wording.result(one, digits)})"
     return f"{wording.result(one, digits)} ({beside})" if beside else wording.result(one, digits)
 
@@ -112,10 +116,10 @@ def survival(estimates: Iterable[Estimate], study: Study) -> Table:
             estimate.label,
             wording.result(estimate, digits),
             wording.interval(estimate, digits) or DASH,
-            _told(estimate, "n"),
-            _told(estimate, "at_risk"),
-            _told(estimate, "events"),
-            _told(estimate, "missing"),
+            told_field(estimate, "n"),
+            told_field(estimate, "at_risk"),
+            told_field(estimate, "events"),
+            told_field(estimate, "missing"),
         )
         for estimate in estimates
     )
@@ -135,7 +139,7 @@ def endpoints(estimates: Sequence[Estimate], study: Study) -> Table:
         found = [by_id.get(f"{family}.{name}") for name in columns]
         known = next((one for one in found if one), None)
         if known:
-            counts = (_told(known, "n"), _told(_latest(found), "events"), _told(known, "missing"))
+            counts = (told_field(known, "n"), told_field(_latest(found), "events"), told_field(known, "missing"))
             rows.append((_endpoint(known), *(_with_interval(one, digits) for one in found), *counts))
     return Table(("Endpoint", *columns.values(), "People", "Events", "Not known"), tuple(rows))
 
@@ -153,7 +157,7 @@ def _endpoint(one: Estimate) -> str:
 def _with_interval(one: Estimate | None, digits: int) -> str:
     if one is None:
         return DASH
-    around = wording.interval(one, digits)
+    around = wording.interval(one, digits).replace(" ", _UNBROKEN)
     return f"{wording.result(one, digits)} ({around})" if around else wording.result(one, digits)
 
 
@@ -170,7 +174,7 @@ def rate(estimate: Estimate | None, digits: int) -> str:
     return " ".join(part for part in (wording.fraction(estimate), share, around and f"({around})") if part)
 
 
-def _told(estimate: Estimate, field: str) -> str:
+def told_field(estimate: Estimate, field: str) -> str:
     """A number of people; `missing` of nobody is a dash."""
     if field in estimate.suppressed:
         return wording.WITHHELD

@@ -210,7 +210,12 @@ class Decision(Event):
 
 
 class Death(Event):
-    """The person died; `on` is None when the record gives no date."""
+    """The person died; `on` is None when the record gives no date.
+
+    `reported`: the day is that of a record about the death, and the death came on that day or before.
+    """
+
+    reported: bool = False
 
 
 class Contact(Event):

@@ -82,7 +82,7 @@ class Subject(Frozen):
             events: Sequence[Event] = getattr(self, name)
             kept[name] = tuple(event for event in events if event.on is None or event.on.earliest <= cut)
             later += [event for event in events if event.on is not None and event.on.earliest > cut]
-        proofs = [event for event in later if isinstance(event, Contact | Death)]
+        proofs = [event for event in later if isinstance(event, Contact) or _is_dated_death(event)]
         first = min(proofs, key=_by_day, default=None)
         return self.model_copy(update={**kept, "alive_after_cut": first.source if first else self.alive_after_cut})
 
@@ -107,6 +107,11 @@ EVENT_FIELDS = (
     "deaths",
     "contacts",
 )
+
+
+def _is_dated_death(event: Event) -> bool:
+    """Whether it tells the day of the death itself: a report about it may have been written long after."""
+    return isinstance(event, Death) and not event.reported
 
 
 def in_order(events: Sequence[E]) -> tuple[E, ...]:

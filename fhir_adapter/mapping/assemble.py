@@ -148,10 +148,17 @@ def _subject(
         labs=_of(Lab, events),
         adverse_events=_of(AdverseEvent, events),
         decisions=_of(Decision, events),
-        deaths=_of(Death, events),
+        deaths=_deaths(events),
         contacts=_of(Contact, events),
     )
 
 
 def _of(kind: type[E], events: list[Event]) -> tuple[E, ...]:
     return in_order([event for event in events if isinstance(event, kind)])
+
+
+def _deaths(events: list[Event]) -> tuple[Death, ...]:
+    """The deaths; a record about the death gives its day only where no other record does."""
+    found = _of(Death, events)
+    dated = any(one.on and not one.reported for one in found)
+    return tuple(one for one in found if not (dated and one.reported))

@@ -8,6 +8,7 @@ from typing import cast
 from fhir_adapter.cohort.events import Contact, DiseaseSite, Performance, SiteCount, Staging
 from fhir_adapter.fhir.r4 import Observation
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.cause_of_death import CAUSE_OF_DEATH, map_cause_of_death
 from fhir_adapter.mapping.condition import is_extranodal
 from fhir_adapter.mapping.decision import map_decision
 from fhir_adapter.mapping.graded_event import map_graded_event
@@ -38,10 +39,10 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
         return
     moment = resource.effectiveDateTime or resource.effectiveInstant
     on, _, _ = reader.span(moment, resource.effectivePeriod)
-    if on and resource.dataAbsentReason is None:
-        yield Contact(on=on, source=source_of(record, "effective[x]"), kind="observation")
     flags = ("preliminary",) if resource.status == _PRELIMINARY else ()
     code, unmapped = reader.translate("observation", resource.code, source_of(record, "code"))
+    if on and resource.dataAbsentReason is None and code.code != CAUSE_OF_DEATH:
+        yield Contact(on=on, source=source_of(record, "effective[x]"), kind="observation")
     known = [(code.code, cast(Result, resource), "value[x]", code.flags)]
     unknown_parts: list[Unmapped] = []
     for number, part in enumerate(resource.component):
@@ -59,8 +60,8 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
         return
     if on is None:
         yield set_aside(record, "no-usable-date")
-        # An assessment whose day is lost is still known to have been made.
-        used = [one for one in used if one[0] in ASSESSMENTS]
+        # An assessment whose day is lost is still known to have been made, and a death to have happened.
+        used = [one for one in used if one[0] in (*ASSESSMENTS, CAUSE_OF_DEATH)]
         flags = (*flags, "undated")
     for name, result, element, extra in used:
         if result is resource and resource.component and not has_value(resource):
@@ -121,6 +122,7 @@ _MAPPERS: dict[str, Mapper] = {
     "deauville-change": map_uptake,
     "clinical-progression": map_clinical_progression,
     "treatment-decision": map_decision,
+    CAUSE_OF_DEATH: map_cause_of_death,
     "crs-grade": map_graded_event,
     "icans-grade": map_graded_event,
     **dict.fromkeys(SCORES, map_score),

@@ -30,6 +30,7 @@ SECTIONS = {
     "test_best_response": "Best response",
     "test_further_records": "Records that a study may read beyond the usual",
     "test_time_to_event": "Time to an event",
+    "test_cause_of_death": "Causes of death",
     "test_crs_and_icans": "CRS and ICANS",
     "test_laboratory_toxicity": "Laboratory toxicity",
     "test_recorded_toxicity": "Adverse events as recorded",

@@ -73,7 +73,7 @@ class Parameters(Frozen):
     )
     bsab_status_rule: Literal["best_response", "best_response_or_pd_within", "pd_within"] = "best_response"
     interval_days: Days = 183
-    interval_anchor: Literal["last_dose", "first_dose"] = "last_dose"
+    interval_anchor: Literal["last_dose", "first_dose", "end_of_line"] = "last_dose"
     bsab_line_for_status: Literal["last_before_apheresis", "first", "best", "worst"] = "last_before_apheresis"
     refractory_min_doses: Annotated[int, Field(ge=1)] = 1
     sd_limit_days: OrOff = 0

@@ -40,21 +40,30 @@ _PARAMETERS = (
     *PARAMETERS,
 )
 
+_ANCHORS = {"last_dose": "the last dose", "first_dose": "the first dose", "end_of_line": "the end of the line"}
+
 
 @dataclass(frozen=True)
 class BsabLine:
-    """One line that holds a BsAb: its BsAb doses, and the day the next line began, if one did before the collection."""
+    """One line that holds a BsAb: its BsAb doses, the last day of any of its drugs, and the day the next line began.
+
+    `next_line` is None when no other line began before the collection.
+    """
 
     doses: tuple[Dose, ...]
+    ended: PartialDate
     next_line: PartialDate | None
 
 
 @dataclass(frozen=True)
 class Exposed:
-    """The BsAb doses of the line under one reading: first and last day, days with a dose, and how they ended."""
+    """The BsAb doses of the line under one reading: the first day, days with a dose, and how they ended.
+
+    `anchor` is the day from which progression is counted.
+    """
 
     first: date
-    last: date
+    anchor: date
     doses: int
     intolerance: bool
 
@@ -132,7 +141,7 @@ def bsab_lines(subject: Subject, study: Study, index: Index) -> list[tuple[BsabL
             following = grouping[number + 1] if number + 1 < len(grouping) else ()
             if doses:
                 next_line = min((given[one].on for one in following), default=None)
-                lines.append(BsabLine(doses, next_line))
+                lines.append(BsabLine(doses, max(given[one].until for one in line), next_line))
         if lines:
             every[tuple(lines)] = None
     return list(every)
@@ -156,7 +165,7 @@ def _line_failure(line: BsabLine, subject: Subject, study: Study, index: Index) 
             *_steps(line, last_dose, ends),
             *(step(f"{one.category} on {when(one).iso}", one, value=one.category) for one in considered),
             *overruled_steps(_considered(subject.overruled, first, ends)),
-            *_rule_steps(study, until(last_dose), progression),
+            *_rule_steps(study, _anchor(line, line.doses, study), progression),
         ),
         sources=rests_on(list(considered), [min(line.doses, key=when), last_dose]),
         parameters=study.parameters.named(*_PARAMETERS),
@@ -188,20 +197,31 @@ def _outcomes(
     certain = tuple(dose for dose in line.doses if dose.given == "yes")
     found: set[Outcome] = set()
     for doses in {line.doses, certain or line.doses}:
-        first, last = min(when(dose) for dose in doses), max(until(dose) for dose in doses)
+        first, anchor = min(when(dose) for dose in doses), _anchor(line, doses, study)
         intolerance = max(doses, key=when).intolerance
-        dates = [first, last, *ends, *(when(one) for one in considered)]
+        dates = [first, anchor, *ends, *(when(one) for one in considered)]
         lengths = (study.parameters.interval_days, study.parameters.ir_confirm_days, study.parameters.sd_limit_days)
         days_of_all = readings(dates, lengths)
         if days_of_all is None:
             return frozenset()
         for days in days_of_all:
-            opens, final, closes = days[0], days[1], min(days[2 : 2 + len(ends)])
+            opens, counted_from, closes = days[0], days[1], min(days[2 : 2 + len(ends)])
             pairs = zip(days[2 + len(ends) :], considered, strict=True)
             inside = [(day, one.category) for day, one in pairs if opens < day <= closes]
-            exposed = Exposed(opens, min(final, closes), len({dose.on for dose in doses}), intolerance)
+            exposed = Exposed(opens, min(counted_from, closes), len({dose.on for dose in doses}), intolerance)
             found.update(_outcome(series, exposed, study) for series in every_series(inside))
     return frozenset(found)
+
+
+def _anchor(line: BsabLine, doses: Sequence[Dose], study: Study) -> PartialDate:
+    """The day from which the study counts to progression."""
+    match study.parameters.interval_anchor:
+        case "first_dose":
+            return min(when(dose) for dose in doses)
+        case "end_of_line":
+            return line.ended
+        case _:
+            return max(until(dose) for dose in doses)
 
 
 def _outcome(series: Series, exposed: Exposed, study: Study) -> Outcome:
@@ -222,8 +242,7 @@ def _outcome(series: Series, exposed: Exposed, study: Study) -> Outcome:
 
 def _status(best: str, progressed: date | None, exposed: Exposed, study: Study) -> Status:
     parameters, responses = study.parameters, study.responses
-    anchor = exposed.first if parameters.interval_anchor == "first_dose" else exposed.last
-    early = progressed is not None and (progressed - anchor).days <= parameters.interval_days
+    early = progressed is not None and (progressed - exposed.anchor).days <= parameters.interval_days
     if parameters.bsab_status_rule == "pd_within":
         if progressed is None:
             return "undetermined"
@@ -288,13 +307,15 @@ def _steps(line: BsabLine, last_dose: Dose, ends: Sequence[PartialDate]) -> list
     ]
 
 
-def _rule_steps(study: Study, last: PartialDate, progression: PartialDate | None) -> list[Step]:
+def _rule_steps(study: Study, anchor: PartialDate, progression: PartialDate | None) -> list[Step]:
     rule = study.parameters.bsab_status_rule
     found = [step(f"the rule is {rule}", value=rule, parameter="bsab_status_rule")]
     if rule != "best_response" and progression:
-        shortest, longest = last.days_until(progression)
+        shortest, longest = anchor.days_until(progression)
         length = str(shortest) if shortest == longest else f"{shortest} to {longest}"
         limit = study.parameters.interval_days
-        says = f"progression {length} days after the last dose; the limit is {limit} days"
+        says = (
+            f"progression {length} days after {_ANCHORS[study.parameters.interval_anchor]}; the limit is {limit} days"
+        )
         found.append(step(says, value=length, unit="d", parameter="interval_days"))
     return found

@@ -183,6 +183,30 @@ def test_the_interval_may_count_from_the_first_dose() -> None:
     assert status(table, **asked, interval_anchor="first_dose") == "relapsed"
 
 
+def test_the_interval_may_count_from_the_end_of_the_line() -> None:
+    """The partner drug was given for longer than the antibody."""
+    table = """
+        2023-11-01 | glofitamab
+        2023-11-01 | gemcitabine
+        2024-01-10 | gemcitabine
+        2024-01-20 | CR
+        2024-02-01 | PD
+    """
+    asked = {"bsab_status_rule": "pd_within", "interval_days": 28}
+    assert status(table, **asked) == "relapsed"
+    assert status(table, **asked, interval_anchor="end_of_line") == "refractory"
+
+
+@pytest.mark.parametrize(
+    ("anchor", "told"),
+    [("last_dose", "24 days after the last dose"), ("first_dose", "31 days after the first dose")],
+)
+def test_the_finding_says_from_where_it_counts(anchor: str, told: str) -> None:
+    table = _DRUG + "2024-02-01 | PD"
+    found = failure_of(patient(_AFTER + table), bsab_status_rule="pd_within", interval_anchor=anchor)
+    assert any(told in one.says for one in found.steps)
+
+
 def test_progression_between_two_doses_is_on_treatment() -> None:
     table = """
         2024-01-01 | glofitamab

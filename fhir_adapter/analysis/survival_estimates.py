@@ -38,20 +38,29 @@ PARAMETERS: dict[Endpoint, tuple[str, ...]] = {
 
 
 def followup(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:
-    """Follow-up as the simple median over all people, the dead included, and by reverse Kaplan-Meier."""
-    month = float(study.parameters.month_days)
-    days = [time.days for time in times if time.endpoint == "OS" and time.days is not None]
-    missing = len(people) - len(days)
-    yield median_and_range(
-        ("followup.median", "followup", "Follow-up, simple median"),
-        [*(day / month for day in days), *[None] * missing],
-        unit="mo",
-        parameters=study.parameters.named(*_TIME),
-    )
+    """Follow-up as the simple median over all people (or the survivors, by parameter), and by reverse Kaplan-Meier."""
+    yield _simple_median(people, times, study)
+    missing = len(people) - sum(time.endpoint == "OS" and time.days is not None for time in times)
     reverse = curve(times, "OS", study, reverse=True)
     figure = ("followup.reverse_km", "followup", "Follow-up, reverse Kaplan-Meier median")
     parameters = study.parameters.named(*_TIME, "km_ci", "km_median_tie")
     yield _median(figure, reverse, missing, "infused", "reverse-kaplan-meier", study, parameters)
+
+
+def _simple_median(people: Judgements, times: Times, study: Study) -> Estimate:
+    month = float(study.parameters.month_days)
+    only_survivors = study.parameters.followup_of == "survivors"
+    left_out = {one.subject.subject_id for one in people if only_survivors and one.subject.died}
+    followed = [time for time in times if time.endpoint == "OS" and time.subject_id not in left_out]
+    days = [time.days for time in followed if time.days is not None]
+    missing = len(people) - len(left_out) - len(days)
+    found = median_and_range(
+        ("followup.median", "followup", f"Follow-up{' of survivors' if only_survivors else ''}, simple median"),
+        [*(day / month for day in days), *[None] * missing],
+        unit="mo",
+        parameters=study.parameters.named(*_TIME, "followup_of"),
+    )
+    return found.model_copy(update={"population": "survivors"}) if only_survivors else found
 
 
 def survival(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:

@@ -143,6 +143,7 @@ class Parameters(Frozen):
     km_ci: Literal["loglog", "log", "plain"] = "loglog"
     km_median_tie: Literal["first", "midpoint"] = "first"
     beyond_last_time: Literal["not_estimable", "carry"] = "not_estimable"
+    followup_of: Literal["everybody", "survivors"] = "everybody"
     rmst_months: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_listed)] = (12,)
     subgroups: Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(written)] = ()
     cox_fit: Literal["penalised_if_few", "penalised", "plain"] = "penalised_if_few"

@@ -70,6 +70,11 @@ class Subject(Frozen):
     contacts: tuple[Contact, ...] = ()
     alive_after_cut: Source | None = None
 
+    @property
+    def died(self) -> bool:
+        """Whether a death is known, and nothing proves that it came after the data cut."""
+        return bool(self.deaths) and self.alive_after_cut is None
+
     def as_of(self, cut: date) -> Subject:
         """The person as known at the end of the day `cut`: what surely happened later does not exist.
 

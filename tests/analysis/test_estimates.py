@@ -94,6 +94,14 @@ def test_follow_up_counts_the_dead_in_the_simple_median_and_not_as_ends_in_the_r
     assert found["followup.reverse_km"].method == "reverse-kaplan-meier"
 
 
+def test_follow_up_may_be_that_of_the_survivors() -> None:
+    died = person("death 2024-01-31", name="D")
+    people = (died, person("visit 2024-03-31"), person("visit 2024-06-29"))
+    found = estimates(*people, month_days="30", followup_of="survivors")["followup.median"]
+    assert (found.value, found.range_low, found.n, found.missing) == (4.5, 3.0, 2, 0)
+    assert (found.population, found.label) == ("survivors", "Follow-up of survivors, simple median")
+
+
 def test_duration_of_response_rests_on_the_responders() -> None:
     found = estimates(person("PR 2024-02-01", "PD 2024-03-02"), person("SD 2024-02-01"), month_days="30")
     assert (found["dor.median"].value, found["dor.median"].n, found["dor.median"].missing) == (1.0, 1, 0)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from spec.edge_cases.chart import chart, given, member, resource
 
 from fhir_adapter.cohort.response_system import ALWAYS_THERE
 from fhir_adapter.errors import StudyError
@@ -46,6 +47,30 @@ def test_the_categories_of_imwg_amount_to_what_the_imwg_says() -> None:
     assert imwg.stable == {"SD"}
     assert imwg.at_least("VGPR") == {"sCR", "CR", "VGPR"}
     assert [imwg.best(found) for found in (["SD", "MR"], ["NE"], ["IR", "NE"], [])] == ["MR", "NE", "NE", "NE"]
+
+
+@pytest.mark.parametrize("system", ["lugano-2014", "lyric-2016", "recil-2017"])
+def test_a_study_of_lymphoma_may_choose_its_system(system: str) -> None:
+    """RECIL has a minor response, which is none in the overall response rate; LYRIC's indeterminate one is in each."""
+    chosen = read_study(STUDY, {"response_system": system}).study.responses
+    assert chosen.responded == {"CR", "PR", "responded-unspecified"}
+    assert chosen.improved - chosen.responded == ({"MR"} if system == "recil-2017" else set())
+
+
+def test_a_minor_response_is_a_category_of_recil_only() -> None:
+    def best(**parameters: str) -> str:
+        told = resource(
+            "Observation",
+            "minor",
+            status="final",
+            code={"text": "Overall response"},
+            effectiveDateTime="2024-05-01",
+            valueString="Minor response",
+        )
+        return member(chart(given("glofitamab", "2024-01-22"), told), **parameters).response.verdict
+
+    assert best(response_system="recil-2017") == "MR"
+    assert best() == "NE"
 
 
 def test_a_study_may_bring_a_system_of_its_own(own: Path) -> None:

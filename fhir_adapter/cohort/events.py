@@ -113,6 +113,12 @@ class Performance(Event):
     ecog: int
 
 
+class Karnofsky(Event):
+    """Karnofsky performance status, 0 to 100 per cent in tens."""
+
+    percent: int
+
+
 class Lesion(Event):
     """The longest single diameter of one lesion, in millimetres; where the record gives a range, the most it can be.
 

@@ -96,6 +96,7 @@ class Parameters(Frozen):
     ipi_age_over: int = 60
     ipi_ldh_over_uln: Decimal = Decimal(1)
     ipi_ecog_from: int = 2
+    ipi_karnofsky_to: OrOff = 0
     ipi_stage_from: int = 3
     ipi_extranodal_over: int = 1
     ipi_recorded: Literal["wins", "fills", "ignored"] = "wins"

@@ -19,6 +19,7 @@ from fhir_adapter.cohort.events import (
     Event,
     Frozen,
     Infusion,
+    Karnofsky,
     Lab,
     Lesion,
     Performance,
@@ -57,6 +58,7 @@ class Subject(Frozen):
     transfusions: tuple[Transfusion, ...] = ()
     stagings: tuple[Staging, ...] = ()
     performances: tuple[Performance, ...] = ()
+    karnofsky: tuple[Karnofsky, ...] = ()
     lesions: tuple[Lesion, ...] = ()
     disease_sites: tuple[DiseaseSite, ...] = ()
     site_counts: tuple[SiteCount, ...] = ()
@@ -101,6 +103,7 @@ EVENT_FIELDS = (
     "transfusions",
     "stagings",
     "performances",
+    "karnofsky",
     "lesions",
     "disease_sites",
     "site_counts",

@@ -12,6 +12,7 @@ from fhir_adapter.mapping.cause_of_death import CAUSE_OF_DEATH, map_cause_of_dea
 from fhir_adapter.mapping.condition import is_extranodal
 from fhir_adapter.mapping.decision import map_decision
 from fhir_adapter.mapping.graded_event import map_graded_event
+from fhir_adapter.mapping.karnofsky import map_karnofsky
 from fhir_adapter.mapping.laboratory import map_lab
 from fhir_adapter.mapping.lesion import map_lesion
 from fhir_adapter.mapping.prognostic_score import SCORES, map_score
@@ -113,6 +114,7 @@ def _site(_: str, result: Result, resource: Observation, place: Place) -> Iterat
 
 _MAPPERS: dict[str, Mapper] = {
     "ecog": _performance,
+    "karnofsky": map_karnofsky,
     "stage": _stage,
     "lesion-diameter": map_lesion,
     "extranodal-site": _site,

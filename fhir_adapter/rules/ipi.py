@@ -22,6 +22,7 @@ PARAMETERS = (
     "ipi_age_over",
     "ipi_ldh_over_uln",
     "ipi_ecog_from",
+    "ipi_karnofsky_to",
     "ipi_stage_from",
     "ipi_extranodal_over",
     "ldh_window_days",
@@ -181,11 +182,23 @@ def _bounded(lab: Lab, threshold: Decimal) -> Range:
 
 def _ecog(subject: Subject, study: Study, index: Index) -> Component:
     limit = study.parameters.ipi_ecog_from
+    karnofsky = study.parameters.ipi_karnofsky_to
     last, sure = last_values(subject.performances, reference_day(index, study), study.parameters.ecog_window_days)
+    if not last and karnofsky:
+        return _karnofsky(subject, study, index, karnofsky)
     scores = [_point(one.ecog >= limit) for one in last]
     told = [str(one.ecog) for one in last]
     found = _component("ECOG", last, told, scores, sure, f" (from {limit} scores)", "ecog_window_days")
     return replace(found, value=_only(one.ecog for one in last))
+
+
+def _karnofsky(subject: Subject, study: Study, index: Index, limit: int) -> Component:
+    """The point for performance status where nobody recorded ECOG; which ECOG it would have been is not said."""
+    last, sure = last_values(subject.karnofsky, reference_day(index, study), study.parameters.ecog_window_days)
+    scores = [_point(one.percent <= limit) for one in last]
+    told = [f"{one.percent} %" for one in last]
+    named = "Karnofsky" if last else "ECOG"
+    return _component(named, last, told, scores, sure, f" (up to {limit} % scores)", "ecog_window_days")
 
 
 def _stage(subject: Subject, study: Study, index: Index) -> Component:

@@ -110,3 +110,41 @@ def test_sites_that_are_named_and_sites_that_are_counted_may_leave_the_number_op
     one = judged(asked("Number of extranodal sites", valueInteger=3))
     assert one.sites.value is not None
     assert (one.sites.value.count.lowest, one.sites.value.count.highest) == (1, 3)
+
+
+# ------------------------------------------------------------------------------------------ Karnofsky status
+
+
+def performance(*resources: Json, **parameters: str) -> tuple[int, int]:
+    """The least and the most points of somebody of whom stage and organs score one, and nothing else is known."""
+    points = ipi(member(chart(BSAB, *KNOWN[1:], *resources), **parameters)).points
+    return points.lowest, points.highest
+
+
+KARNOFSKY = concept((LOINC, "89243-0"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "points"),
+    [
+        ({"valueInteger": 60}, (2, 4)),
+        ({"valueInteger": 70}, (1, 3)),
+        ({"valueQuantity": {"value": 50, "unit": "%"}}, (2, 4)),
+        ({"valueString": "80%"}, (1, 3)),
+        ({"valueInteger": 2}, (1, 4)),
+    ],
+)
+def test_a_karnofsky_status_stands_for_a_missing_ecog_where_the_study_says_so(
+    answer: dict[str, Any], points: tuple[int, int]
+) -> None:
+    """Up to 60 % scores as ECOG from 2 does; what is no number of tens is no Karnofsky status."""
+    assert performance(asked(KARNOFSKY, **answer), ipi_karnofsky_to="60") == points
+
+
+def test_a_karnofsky_status_says_nothing_of_the_ipi_by_default() -> None:
+    assert performance(asked(KARNOFSKY, valueInteger=60)) == (1, 4)
+
+
+def test_a_recorded_ecog_counts_over_a_karnofsky_status() -> None:
+    ecog = asked(concept((LOINC, "89247-1")), valueInteger=1)
+    assert performance(ecog, asked(KARNOFSKY, valueInteger=60), ipi_karnofsky_to="60") == (1, 3)

@@ -15,7 +15,7 @@ Judgements = Sequence[Judgement]
 Grades = tuple[int, int]
 SEVERE = 3  # "grade 3 or higher" is how severe toxicity is reported; the grades themselves come from the scale
 _SYNDROMES = {"crs": ("CRS", "crs_scale"), "icans": ("ICANS", "icans_scale")}
-_WINDOW = ("data_cut", "ae_window_days", "ae_end")
+_WINDOW = ("data_cut", "ae_window_days", "blood_count_window_days", "ae_end")
 _LABS = ("ctcae_version", *_WINDOW, "lab_baseline", "worst_grade", "require_rise", "fibrinogen_fall")
 
 

@@ -24,6 +24,10 @@ def _window(text: str) -> str:
     return text
 
 
+def _window_or_same(text: str) -> str:
+    return text if text == "same" else _window(text)
+
+
 def _zone(name: str) -> str:
     if name and name not in available_timezones():
         raise ValueError("not a time zone name such as Asia/Shanghai")
@@ -43,6 +47,7 @@ def _no_cut(value: object) -> object:
 
 
 Window = Annotated[str, AfterValidator(_window)]
+WindowOrSame = Annotated[str, AfterValidator(_window_or_same)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 Days = Annotated[int, Field(ge=0, le=36525)]
 OrOff = Annotated[int, BeforeValidator(_off), Field(ge=0, le=36525)]
@@ -154,6 +159,7 @@ class Parameters(Frozen):
     icans_scale: str = "astct-2019"
     ctcae_version: Annotated[Literal["5.0", "6.0"], BeforeValidator(str)] = "5.0"
     ae_window_days: Window = "0-30"
+    blood_count_window_days: WindowOrSame = "same"
     ae_end: Literal["new_therapy", "window"] = "new_therapy"
     lab_baseline: Literal["before_lymphodepletion", "before_infusion"] = "before_lymphodepletion"
     missing_neutrophils: Literal["derived_and_bounded", "derived", "not_reported"] = "derived_and_bounded"
@@ -186,8 +192,17 @@ class Parameters(Frozen):
     @cached_property
     def ae_window(self) -> tuple[int, int]:
         """First and last day of the adverse-event window, counted from the infusion."""
-        first, _, last = self.ae_window_days.partition("-")
-        return int(first), int(last)
+        return _days_of(self.ae_window_days)
+
+    @cached_property
+    def blood_count_window(self) -> tuple[int, int]:
+        """The same for cells of the blood and haemoglobin."""
+        return self.ae_window if self.blood_count_window_days == "same" else _days_of(self.blood_count_window_days)
+
+
+def _days_of(window: str) -> tuple[int, int]:
+    first, _, last = window.partition("-")
+    return int(first), int(last)
 
 
 class Roles(Frozen):

@@ -21,6 +21,7 @@ from fhir_adapter.rules.window import in_window
 _PARAMETERS = (
     "ctcae_version",
     "ae_window_days",
+    "blood_count_window_days",
     "ae_end",
     "lab_baseline",
     "worst_grade",

@@ -62,7 +62,7 @@ def episode(term: str, subject: Subject, study: Study, index: Index) -> Finding[
             *(step(f"{name} on {when(one).iso} lies outside the window", one) for one in outside),
         ),
         sources=rests_on([one for one, _ in counted]),
-        parameters=study.parameters.named(asked, "ae_window_days", "ae_end"),
+        parameters=study.parameters.named(asked, "ae_window_days", "blood_count_window_days", "ae_end"),
     )
 
 

@@ -26,7 +26,11 @@ OUTPUTS = page("docs/reference/outputs.md")
 EXIT_CODES = page("docs/reference/exit-codes.md")
 STUDY = tomllib.loads((ROOT / "mappings/bsab-cart-dlbcl/study.toml").read_text(encoding="utf-8"))
 # Some parameters are read under the name of what is made of them.
-READ_AS = {"site_time_zone": "zone", "ae_window_days": "ae_window"}
+READ_AS = {
+    "site_time_zone": "zone",
+    "ae_window_days": "ae_window",
+    "blood_count_window_days": "blood_count_window",
+}
 
 WORDS = re.compile(r'"([a-z]+(?:-[a-z0-9]+)+)"')
 

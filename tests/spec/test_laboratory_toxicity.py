@@ -25,6 +25,15 @@ def d_dimer(table: str) -> bool | str | None:
 # ------------------------------------------------------------------------------------------------ the window
 
 
+def test_blood_counts_may_have_a_longer_window_than_the_rest() -> None:
+    """Counts recover late: platelets of day 60 count up to day 90, liver enzymes of that day do not."""
+    late = "2024-03-01 | platelets 20 (125-350)\n2024-03-01 | alt 400 (-40)"
+    longer = {"blood_count_window_days": "0-90"}
+    assert platelets(late, **longer) == (4, 4)
+    assert alt(late, **longer) is None
+    assert platelets(late) is None
+
+
 def test_the_worst_value_counts() -> None:
     found = toxicity_of(
         "platelet-count-decreased",

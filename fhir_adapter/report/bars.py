@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _BAR, _NAMES, _NUMBERS = 8.2, 0.34, 2.3, 2.2  # inches
+_WIDTH, _BAR, _NAMES, _NUMBERS = 8.2, 0.34, 2.8, 1.7  # inches
 _LONGEST_NAME = 44
 _OPEN, _UNKNOWN = 6, 7
 
@@ -78,7 +78,7 @@ def _toxicities(figure: Figure, rows: Sequence[GradeRow], least: int) -> None:
 
     number = max(len(rows), 1)
     axes = _rows(
-        sized_axes(figure, _NAMES + 0.8, 0.1, _WIDTH - _NAMES - 1.1, number * _BAR), [row.term for row in rows]
+        sized_axes(figure, _NAMES + 0.3, 0.1, _WIDTH - _NAMES - 0.6, number * _BAR), [row.term for row in rows]
     )
     people = max((sum(row.cells) for row in rows), default=1)
     axes.set_xlim(0, max(people, 1))

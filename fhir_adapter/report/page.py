@@ -21,7 +21,9 @@ from fhir_adapter.report.gallery import Gallery, gallery
 from fhir_adapter.report.inputs import Material
 from fhir_adapter.report.summary import summary
 
-_HEADLINES = ("baseline.n", "followup.median", "response.orr", "response.cr", "pfs.{}m", "os.{}m")
+# Where there is a response better than a complete one, both count as complete.
+_COMPLETE, _STRINGENT = "response.cr", "response.cr_or_better"
+_HEADLINES = ("baseline.n", "followup.median", "response.orr", _COMPLETE, "pfs.{}m", "os.{}m")
 _FEW_STREAMS = 25
 
 
@@ -110,7 +112,8 @@ def _headlines(material: Material) -> Iterator[tuple[str, str, str]]:
     """(label, value, interval or range) of the figures that a reader looks for first."""
     digits, by_id = material.study.parameters.digits, material.by_id
     last = max(material.study.parameters.timepoints_months, default=0)
-    for name in _HEADLINES:
+    names = [name if name != _COMPLETE or _STRINGENT not in by_id else _STRINGENT for name in _HEADLINES]
+    for name in names:
         estimate = by_id.get(name.format(last))
         if estimate and (not material.is_empty or name == _HEADLINES[0]):
             between = wording.interval(estimate, digits)

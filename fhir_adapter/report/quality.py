@@ -50,7 +50,7 @@ def unknown_codes(material: Material) -> Table:
     shown = [key for key in ranked if not is_small(len(people[key]), least)][:MOST_CODES]
     rows = tuple(
         (
-            _cut(" ".join(part for part in (text, f"({code})" if code else "") if part)),
+            " ".join(part for part in (_cut(text), f"({_cut(code)})" if code else "") if part),
             table.replace("-", " "),
             str(records[table, system, code, text]),
             str(len(people[table, system, code, text])),

@@ -75,7 +75,7 @@ def _failure(told: _Told) -> Iterator[str]:
 
 def _response(told: _Told) -> Iterator[str]:
     if responded := told.share("response.orr"):
-        complete = told.share("response.cr")
+        complete = told.share("response.cr_or_better") or told.share("response.cr")
         yield f"After CAR-T {responded} responded" + (f", {complete} completely." if complete else ".")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 MOST_LANES = 60  # more cannot be read on a page
 _EARLIEST_MONTHS = 12.0  # an antibody that began earlier is cut off there, and marked
-_WIDTH, _LANE, _ABOVE, _BELOW, _NAMES, _AFTER = 8.6, 0.27, 0.32, 1.05, 1.95, 0.3  # inches
+_WIDTH, _LANE, _ABOVE, _NAMES, _AFTER = 8.6, 0.27, 0.32, 1.95, 0.3  # inches
+_AXIS, _LEGEND_ROW, _LEGEND_COLUMNS = 0.62, 0.21, 5
 _LONGEST_NAME = 16
 # Response, shape and colour; a shape alone is enough to tell them apart.
 _MARKS: Mapping[Kind, tuple[str, str, str]] = {
@@ -72,7 +73,8 @@ def lanes_of(people: Sequence[Judgement], times: Sequence[EventTime], study: Stu
 
 def swimmer(lanes: Sequence[Lane]) -> Picture:
     """The lanes as one figure; at most `MOST_LANES` of them can be drawn."""
-    height = _ABOVE + max(len(lanes), 1) * _LANE + _BELOW
+    rows = -(-len(_drawn(lanes)) // _LEGEND_COLUMNS)
+    height = _ABOVE + max(len(lanes), 1) * _LANE + _AXIS + rows * _LEGEND_ROW
     words = (
         f"One lane for each of {len(lanes)} people, in months from the infusion: time on the bispecific antibody, "
         "apheresis, infusion of CAR-T, response assessments after it, and the end of follow-up, "
@@ -135,7 +137,7 @@ def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
     for row, lane in enumerate(lanes):
         _name(axes, row, lane)
         _course(axes, row, lane, first)
-    _legend(figure, axes, lanes, first)
+    _legend(figure, lanes)
 
 
 def _name(axes: Axes, row: int, lane: Lane) -> None:
@@ -167,32 +169,26 @@ def _course(axes: Axes, row: int, lane: Lane, first: float) -> None:
         axes.plot(at, row, marker=shape, color=colour, markersize=6.2, markeredgecolor=PAPER, markeredgewidth=0.6)
 
 
-def _legend(figure: Figure, axes: Axes, lanes: Sequence[Lane], first: float) -> None:
+def _legend(figure: Figure, lanes: Sequence[Lane]) -> None:
     """What is drawn, and nothing else, in rows below the axis."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    def mark(shape: str, colour: str, name: str, size: float = 6.5) -> Line2D:
+    def handle(name: str, shape: str, colour: str) -> Line2D | Patch:
+        if shape == "bar":
+            return Patch(facecolor=colour, label=name)
+        if shape == ":":
+            return Line2D([], [], color=colour, linestyle=":", linewidth=1.2, label=name)
+        size = 10 if shape == "|" else 6.5
         return Line2D(
-            [], [], linestyle="", marker=shape, color=colour, markersize=size, label=name, markeredgewidth=1.2
+            [], [], linestyle="", marker=shape, color=colour, markersize=size, markeredgewidth=1.2, label=name
         )
 
-    fixed = [
-        Patch(facecolor=SKY, label="bispecific antibody"),
-        Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="washout"),
-        mark("|", INK, "apheresis", 10),
-        Patch(facecolor=LINE, label="followed"),
-        mark("X", INK, "died"),
-        mark(">", INK, "alive when last seen"),
-    ]
-    cut_off = [mark("<", SKY, "began earlier")] if any(s < first for lane in lanes for s, _ in lane.antibody) else []
-    handles = [*fixed, *cut_off, *(mark(*_MARKS[kind]) for kind in _kinds(lanes))]
-    height = float(figure.get_size_inches()[1])
     figure.legend(
-        handles=handles,
+        handles=[handle(*one) for one in _drawn(lanes)],
         loc="lower left",
-        bbox_to_anchor=(0.1 / _WIDTH, 0.02 / height),
-        ncols=5,
+        bbox_to_anchor=(0.1 / _WIDTH, 0.02 / float(figure.get_size_inches()[1])),
+        ncols=_LEGEND_COLUMNS,
         frameon=False,
         fontsize=8.5,
         handlelength=1.4,
@@ -201,6 +197,17 @@ def _legend(figure: Figure, axes: Axes, lanes: Sequence[Lane], first: float) -> 
     )
 
 
-def _kinds(lanes: Sequence[Lane]) -> Iterator[Kind]:
+def _drawn(lanes: Sequence[Lane]) -> list[tuple[str, str, str]]:
+    """(name, shape, colour) of everything that is drawn."""
     seen = {kind for lane in lanes for _, kind in lane.seen}
-    return (kind for kind in _MARKS if kind in seen)
+    earlier = any(start < -_EARLIEST_MONTHS for lane in lanes for start, _ in lane.antibody)
+    return [
+        ("bispecific antibody", "bar", SKY),
+        *([("began earlier", "<", SKY)] if earlier else []),
+        ("washout", ":", QUIET),
+        ("apheresis", "|", INK),
+        ("followed", "bar", LINE),
+        ("died", "X", INK),
+        ("alive when last seen", ">", INK),
+        *((name, shape, colour) for kind, (shape, colour, name) in _MARKS.items() if kind in seen),
+    ]

@@ -10,17 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from chromium import CannotLook, Look, Seen, find_browser, get_driver, look_at
+from chromium import WAYS, CannotLook, Look, Seen, find_browser, get_driver, look_at
 from pages import write_pages
-
-WAYS = {
-    "wide": {"width": 1400},
-    "tablet": {"width": 820},
-    "narrow": {"width": 360},
-    "dark": {"width": 1200, "dark": True},
-    "dark and narrow": {"width": 360, "dark": True},
-    "paper": {"width": 800, "paper": True},
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,7 +29,9 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("run", "--help"), ("schedule", "--help"), ("explain", "unmapped", "--help")], ids=" ".join
+    "arguments",
+    [("--help",), ("run", "--help"), ("schedule", "--help"), ("explain", "unmapped", "--help")],
+    ids=" ".join,
 )
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     shown = subprocess.run(

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 _WIDTH, _BAR, _NAMES, _NUMBERS = 8.2, 0.34, 2.8, 1.7  # inches
 _LONGEST_NAME = 44
-_OPEN, _UNKNOWN = 6, 7
+_OPEN = 6
+_CELLS = (*(f"grade {grade}" for grade in range(6)), "with a grade that is open", "not known")
+_LEGEND = ("grade 0", "1", "2", "3", "4", "5", "grade open", "not known")
+# The colours of the grades are the same on a dark screen, and so is the writing on them.
+_ON_DARK, _ON_LIGHT, _DARK = "#fffffe", "#1d2127", (4, 5)
 
 
 def response_bars(estimates: Sequence[Estimate], study: Study) -> Picture:
@@ -52,9 +56,6 @@ def toxicity_bars(rows: Sequence[GradeRow], study: Study) -> Picture:
     return picture(
         "toxicity", "Adverse events by worst grade", said, size, lambda figure: _toxicities(figure, rows, least)
     )
-
-
-_CELLS = (*(f"grade {grade}" for grade in range(6)), "with a grade that is open", "not known")
 
 
 def _responses(figure: Figure, estimates: Sequence[Estimate], digits: int) -> None:
@@ -107,19 +108,11 @@ def _toxicities(figure: Figure, rows: Sequence[GradeRow], least: int) -> None:
     )
 
 
-_LEGEND = ("grade 0", "1", "2", "3", "4", "5", "grade open", "not known")
-
-
 def _segment(axes: Axes, place: int, start: int, count: int, cell: int, people: int) -> None:
     axes.barh(place, count, left=start, height=0.7, **_look(cell))  # type: ignore[arg-type]
     if count / people > 0.02:
-        dark = cell in (4, 5)
-        colour = PAPER_ON_DARK if dark else INK_ON_LIGHT if cell < _OPEN else INK
+        colour = _ON_DARK if cell in _DARK else _ON_LIGHT if cell < _OPEN else INK
         axes.text(start + count / 2, place, str(count), ha="center", va="center_baseline", fontsize=8.5, color=colour)
-
-
-# The colours of the grades are the same on a dark screen, and so is the writing on them.
-PAPER_ON_DARK, INK_ON_LIGHT = "#fffffe", "#1d2127"
 
 
 def _look(cell: int) -> dict[str, object]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from fhir_adapter.analysis.disclosure import is_small
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -110,8 +112,6 @@ def ticks_to(last: float, most: int = 9) -> list[int]:
 
 def unless_small(number: int, least: int) -> str:
     """A number of people in a figure; below the least that the study tells, only that."""
-    from fhir_adapter.analysis.disclosure import is_small
-
     return f"<{least}" if is_small(number, least) else str(number)
 
 

@@ -37,8 +37,9 @@ test-servers: setup  ## test against HAPI and Medplum (needs a JDK 17, Maven and
 test-browser: setup  ## look at the pages in Chromium (installed when it is missing and we are root; needs Node 20 with npm)
 	@$(BIN)/python -m pytest tests/browser
 
-bench: setup  ## measure the extraction against its baselines (some minutes; quiet machine)
+bench: setup  ## measure the extraction and big folders against their baselines (many minutes; quiet machine)
 	@$(BIN)/python benchmarks/extraction.py
+	@$(BIN)/python benchmarks/folder.py
 
 check: setup  ## lint, format, types, import floors
 	@$(BIN)/ruff check .

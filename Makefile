@@ -29,7 +29,7 @@ demo: setup  ## run the whole job on invented patients against a local FHIR serv
 # Both are run even if the first one fails: one run should show everything that is wrong.
 test: setup  ## check, then run the tests
 	@checked=0; $(MAKE) --no-print-directory check || checked=1; \
-	$(BIN)/python -m pytest && exit $$checked
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile && exit $$checked
 
 test-servers: setup  ## test against HAPI and Medplum (needs a JDK 17, Maven and Node 20 with npm)
 	@$(BIN)/python -m pytest tests/server

@@ -41,13 +41,13 @@ def computed() -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def computed_once(computed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything here is about the same results: they are made once, and delivered often."""
-    for home, name in ((results, "build"), (results, "estimate"), (page, "render"), (publish, "documents")):
+    for home, name in ((results, "build"), (results, "estimate"), (page, "render"), (publish, "build_reports")):
         monkeypatch.setattr(home, name, partial(_remembered, computed, name, getattr(home, name)))
 
 
-def _remembered(answers: dict[str, Any], name: str, compute: Callable[..., Any], *given: Any) -> Any:
+def _remembered(answers: dict[str, Any], name: str, compute: Callable[..., Any], *given: Any, **named: Any) -> Any:
     if name not in answers:
-        answers[name] = compute(*given)
+        answers[name] = compute(*given, **named)
     return answers[name]
 
 

@@ -141,9 +141,11 @@ def copied(stories: Sequence[Path], folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def from_files(hospital: People, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run over the files that the hospital was loaded from leaves."""
-    out = tmp_path_factory.mktemp("from_files") / "out"
-    succeed("run", "--folder", hospital.files, "--no-publish", "--out", out)
-    return out
+    home = tmp_path_factory.mktemp("from_files")
+    # A server tells of everybody.
+    (home / "site.toml").write_text('folder_people = "everybody"\n', encoding="utf-8")
+    succeed("run", "--config", home / "site.toml", "--folder", hospital.files, "--no-publish", "--out", home / "out")
+    return home / "out"
 
 
 @pytest.fixture

@@ -44,24 +44,24 @@ def read_blocks(opened: BinaryIO, max_line: int, start: int = 0, stop: int | Non
     while stop is None or offset < stop:
         read = opened.readinto(memoryview(buffer)[kept:])  # type: ignore[attr-defined]  # every file we open has it
         filled = kept + read
-        cut = buffer.rfind(b"\n", kept, filled) + 1
-        if not read:
-            if filled:
-                yield Block(buffer, filled, offset, ended=False)
-            return
-        if not cut and filled > max_line:
+        cut = buffer.rfind(b"\n", 0, filled) + 1
+        if read and not cut and filled > max_line:
             overlong, kept = _pass_over(opened, buffer, filled, offset)
             yield overlong[0]
             offset = overlong[1]
-        elif not cut:
+        elif read and not cut:
             buffer, kept = (buffer if filled < len(buffer) else buffer + bytes(len(buffer))), filled
         else:
-            if stop is not None and offset + cut > stop:
-                cut = buffer.find(b"\n", stop - offset - 1) + 1
-            yield Block(buffer, cut, offset)
-            kept = filled - cut
-            buffer[:kept] = buffer[cut:filled]
-            offset += cut
+            length = cut if read else filled  # at the end of the file also a line without its newline
+            if stop is not None and offset + length > stop:
+                length = buffer.find(b"\n", stop - offset - 1, length) + 1 or length
+            if length:
+                yield Block(buffer, length, offset, ended=length <= cut)
+            if not read:
+                return
+            kept = filled - length
+            buffer[:kept] = buffer[length:filled]
+            offset += length
 
 
 def _first_line(opened: BinaryIO, start: int) -> int:

@@ -78,7 +78,7 @@ def test_an_empty_cohort_estimates_nothing_and_says_so(nobody: Path) -> None:
 
 def test_an_empty_cohort_still_makes_a_report_and_documents(nobody: Path) -> None:
     assert "not estimable" in page(nobody) or "cannot be estimated" in page(nobody)
-    assert len(reports(nobody)) == 9
+    assert len(reports(nobody)) == 13
     assert "NaN" not in json.dumps(reports(nobody))
 
 
@@ -93,6 +93,6 @@ def test_one_person_is_described_and_nothing_is_invented(one: Path) -> None:
 
 def test_one_person_makes_a_report_and_documents(one: Path) -> None:
     assert "not reached" in page(one)
-    assert len(reports(one)) == 9
+    assert len(reports(one)) == 13
     for text in (page(one), json.dumps(reports(one)), json.dumps(estimates(one))):
         assert not re.search(r"\b(NaN|nan|Infinity|inf)\b", text)

@@ -210,6 +210,19 @@ def test_a_file_that_ends_in_the_middle_of_a_line_is_incomplete(tmp_path: Path) 
         list(Gatherer({"p1"}).pages(file_of(tmp_path, text.encode())))
 
 
+def test_a_line_that_is_too_long_is_set_aside_and_the_lines_after_it_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(gather, "MAX_RESOURCE_BYTES", 600)
+    before, after = (compact(observation(n, refers("Patient/p1"))) for n in (1, 2))
+    for end in ("\n", ""):
+        text = "\n".join([before, "x" * 5_000, after]) + end
+        (page,) = Gatherer({"p1"}).pages(file_of(tmp_path, text.encode()))
+        assert [record.id for record in page.records] == ["o1", "o2"]
+        assert [(one.id, one.reason) for one in page.quarantined] == [(f"byte-{len(before) + 1}", "too-long")]
+
+
 def test_resources_that_belong_to_nobody_come_along_and_those_that_name_nobody_are_counted(tmp_path: Path) -> None:
     made = [{"resourceType": "Medication", "id": "m1"}, observation(1, {"identifier": {"value": "p1"}})]
     file = file_of(tmp_path, "".join(compact(one) + "\n" for one in made).encode(), "mixed.ndjson")

@@ -241,7 +241,8 @@ def test_78_merged_patients(tmp_path: Path) -> None:
     lost = [linked("lost", "replaced-by", "Patient/nowhere")]
     write_ndjson(tmp_path / "in" / "Patient.ndjson", [*chain, *end, *circle, *lost])
     write_ndjson(tmp_path / "in" / "Observation.ndjson", [_about("a"), _about("two"), _about("lost")])
-    succeed("fetch", "--folder", tmp_path / "in", "--out", tmp_path / "out")
+    (tmp_path / "site.toml").write_text('folder_people = "everybody"\n', encoding="utf-8")
+    succeed("fetch", "--config", tmp_path / "site.toml", "--folder", tmp_path / "in", "--out", tmp_path / "out")
     succeed("build", "--out", tmp_path / "out")
     flow = (tmp_path / "out" / "cohort" / "flow.csv").read_text("utf-8").splitlines()
     assert "person,merged_into_another,6,2,4" in flow

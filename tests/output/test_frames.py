@@ -57,7 +57,12 @@ def test_an_endpoint_that_there_is_not_is_named_an_error(cohort: CohortFrames) -
 
 
 def test_nobody_is_no_error(tmp_path: Path) -> None:
-    write_ndjson(tmp_path / "Patient.ndjson", [{"resourceType": "Patient", "id": "p1", "gender": "female"}])
+    dose = {
+        **{"resourceType": "MedicationAdministration", "id": "d1", "status": "completed"},
+        **{"subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2024-03-01"},
+        "medicationCodeableConcept": {"text": "glofitamab"},
+    }
+    write_ndjson(tmp_path / "Patient.ndjson", [{"resourceType": "Patient", "id": "p1", "gender": "female"}, dose])
     nobody = fa.build(fa.load_study("bsab-cart-dlbcl"), tmp_path)
     assert repr(nobody) == "<cohort of 0 people, 1 not included>"
     assert (len(nobody.subjects), len(nobody.adtte), len(nobody.survival("OS"))) == (0, 0, 0)

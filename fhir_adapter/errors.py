@@ -7,7 +7,8 @@
     │   └── NotFhir           2        the address answers, but not as an R4 FHIR server
     ├── AccessError           3      authentication or authorisation was refused
     ├── NotReadyError         4      the server cannot serve now; what was fetched is saved
-    │   └── Unreachable       4        no connection, no name, no answer in time
+    │   ├── Unreachable       4        no connection, no name, no answer in time
+    │   └── WorkerLost        4        a process or a machine that did a part of the work is gone
     ├── ServerRefused         4      the server understood the request and refused it
     ├── IncompleteError       5      data are missing, so nothing was published
     │   ├── StreamIncomplete  5        one stream did not reconcile
@@ -34,6 +35,14 @@ class FhirAdapterError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors travel between processes, also those that need more than a sentence and a hint."""
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(kind: type[FhirAdapterError], arguments: tuple[object, ...]) -> FhirAdapterError:
+    return kind.__new__(kind, *arguments)
 
 
 class UsageError(FhirAdapterError):
@@ -68,6 +77,10 @@ class NotReadyError(FhirAdapterError):
 
 class Unreachable(NotReadyError):
     """No connection could be made, or no answer came in time."""
+
+
+class WorkerLost(NotReadyError):
+    """A process or a machine that did a part of the work came to an end before it had answered."""
 
 
 class ServerRefused(FhirAdapterError):

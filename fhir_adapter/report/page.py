@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup
 
 from fhir_adapter.analysis import wording
@@ -16,8 +13,9 @@ from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.report import attrition, grades, quality, subgroup_tables, tables
 from fhir_adapter.report.cautions import cautions
 from fhir_adapter.report.definitions import definitions, in_force, scales
-from fhir_adapter.report.drawing import UNPRINTABLE, Picture
+from fhir_adapter.report.drawing import Picture
 from fhir_adapter.report.gallery import Gallery, gallery
+from fhir_adapter.report.html import style_sheet, templates
 from fhir_adapter.report.inputs import Material
 from fhir_adapter.report.summary import summary
 
@@ -39,69 +37,48 @@ def render(material: Material) -> dict[str, bytes]:
 def _page(material: Material, pictures: Gallery) -> str:
     study, by_id = material.study, material.by_id
     graded = grades.grade_rows(material.people, study)
-    style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            # Our own style sheet; it is allowed by its hash, so that no style can come in with a text.
-            style=Markup(style),  # noqa: S704
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            study=study,
-            facts=material.facts,
-            cut=study.parameters.data_cut.isoformat() if study.parameters.data_cut else "",
-            incomplete=material.incomplete,
-            empty=material.is_empty,
-            headlines=list(_headlines(material)),
-            summary=summary(material),
-            cautions=cautions(material),
-            pictures=pictures,
-            ledger=tables.ledger(material.ledger),
-            many_streams=len(material.ledger) >= _FEW_STREAMS,
-            received=sum(row.received for row in material.ledger),
-            attrition=attrition.attrition(material.flow, study),
-            baseline=tables.baseline(material.of("baseline"), study),
-            failure=tables.shares(material.of("failure"), study),
-            lengths=tables.lengths(material.of("washout", "vein_to_vein"), study),
-            response=tables.shares(material.of("response"), study),
-            followup=tables.survival(material.of("followup"), study),
-            survival={name: tables.survival(material.of(name.lower()), study) for name in ("PFS", "OS")},
-            duration=tables.endpoints(material.of("dor", "docr"), study),
-            other_endpoints=tables.endpoints(material.of("efs", "ttp", "ttnt", "relapse", "nrm"), study),
-            subgroups=subgroup_tables.levels(material.estimates, study),
-            comparisons=subgroup_tables.comparisons(material.estimates, study),
-            grades=grades.by_grade(graded, study),
-            toxicity=grades.rates(graded, by_id, study),
-            scales=scales(study),
-            unknown_codes=quality.unknown_codes(material),
-            undetermined=quality.undetermined(material),
-            contradictions=quality.contradictions(material),
-            set_aside=quality.set_aside(material.not_used),
-            human=material.human,
-            unsaid=list(_unsaid(material.whole).items()),
-            definitions=definitions(study),
-            parameters=in_force(study.parameters),
-        )
+    return _template().render(
+        style=style_sheet(__package__),
+        study=study,
+        facts=material.facts,
+        cut=study.parameters.data_cut.isoformat() if study.parameters.data_cut else "",
+        incomplete=material.incomplete,
+        empty=material.is_empty,
+        headlines=list(_headlines(material)),
+        summary=summary(material),
+        cautions=cautions(material),
+        pictures=pictures,
+        ledger=tables.ledger(material.ledger),
+        many_streams=len(material.ledger) >= _FEW_STREAMS,
+        received=sum(row.received for row in material.ledger),
+        attrition=attrition.attrition(material.flow, study),
+        baseline=tables.baseline(material.of("baseline"), study),
+        failure=tables.shares(material.of("failure"), study),
+        lengths=tables.lengths(material.of("washout", "vein_to_vein"), study),
+        response=tables.shares(material.of("response"), study),
+        followup=tables.survival(material.of("followup"), study),
+        survival={name: tables.survival(material.of(name.lower()), study) for name in ("PFS", "OS")},
+        duration=tables.endpoints(material.of("dor", "docr"), study),
+        other_endpoints=tables.endpoints(material.of("efs", "ttp", "ttnt", "relapse", "nrm"), study),
+        subgroups=subgroup_tables.levels(material.estimates, study),
+        comparisons=subgroup_tables.comparisons(material.estimates, study),
+        grades=grades.by_grade(graded, study),
+        toxicity=grades.rates(graded, by_id, study),
+        scales=scales(study),
+        unknown_codes=quality.unknown_codes(material),
+        undetermined=quality.undetermined(material),
+        contradictions=quality.contradictions(material),
+        set_aside=quality.set_aside(material.not_used),
+        human=material.human,
+        unsaid=list(_unsaid(material.whole).items()),
+        definitions=definitions(study),
+        parameters=in_force(study.parameters),
     )
 
 
 @cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("fhir_adapter.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_printable,
-    )
-    made.filters["drawn"] = _drawn
-    return made
-
-
-def _printable(value: object) -> object:
-    """A text without what would turn the direction of the text around it, or what a page cannot hold."""
-    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value
+def _template() -> Template:
+    return templates(__package__, drawn=_drawn).get_template("index.html.j2")
 
 
 def _drawn(one: Picture) -> Markup:

@@ -129,7 +129,17 @@ def test_hostile_texts_are_shown_and_never_run() -> None:
     assert outline.open == []
     assert not {"script", "img"} & set(outline.tags)
     assert "49" not in outline.said["h1"][0]
-    assert outline.said["h1"] == [HOSTILE]
+    assert outline.said["h1"] == [HOSTILE.replace("\u202e", "\ufffd")]
+
+
+def test_no_text_turns_the_page_around_or_breaks_it() -> None:
+    text = "\x00\x1b\ud800\u202eabc"
+    one = person()
+    dose = one.subject.doses[0].model_copy(update={"agent": text})
+    subject = one.subject.model_copy(update={"subject_id": text, "doses": (dose, *one.subject.doses[1:])})
+    shown = page(replace(one, subject=subject))
+    assert not re.search("[\x00\x1b\u202e]", shown)
+    assert Outline(shown).said["h1"] == ["\ufffd\ufffd\ufffd\ufffdabc"]
 
 
 def test_a_reviewed_verdict_shows_both_answers_and_who_decided() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Template
 
+from fhir_adapter.report.html import style_sheet, templates
 from fhir_adapter.report.timeline.facts import Fact, facts_of
 from fhir_adapter.report.timeline.figure import figure_of
 from fhir_adapter.report.timeline.person import Person
@@ -22,41 +19,26 @@ def render(person: Person) -> bytes:
     facts = facts_of(person.subject, person.study)
     # Of a record with several values, the first row.
     rows = {str(fact.event.source): f"r{number}" for number, fact in reversed(list(enumerate(facts, 1)))}
-    style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
     cut = person.study.parameters.data_cut
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            # Our own style sheet; it is allowed by its hash, so that no style can come in with a text.
-            style=Markup(style),  # noqa: S704
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            person=person,
-            study=person.study,
-            cut=cut.isoformat() if cut else "",
-            belonging=person.finding("eligibility"),
-            headlines=list(headlines_of(person)),
-            verdicts=verdicts_of(person, rows),
-            facts=facts,
-            undated=[one for one in facts if not one.on],
-            summary=_summary(facts),
-            figure=figure_of(person, facts),
-        )
-        .encode("utf-8")
+    page = _template().render(
+        style=style_sheet(__package__),
+        person=person,
+        study=person.study,
+        cut=cut.isoformat() if cut else "",
+        belonging=person.finding("eligibility"),
+        headlines=list(headlines_of(person)),
+        verdicts=verdicts_of(person, rows),
+        facts=facts,
+        undated=[one for one in facts if not one.on],
+        summary=_summary(facts),
+        figure=figure_of(person, facts),
     )
+    return page.encode("utf-8")
 
 
 @cache
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("fhir_adapter.report.timeline", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["px"] = "{:.1f}".format
-    return made
+def _template() -> Template:
+    return templates(__package__, px="{:.1f}".format).get_template("page.html.j2")
 
 
 def _summary(facts: Sequence[Fact]) -> str:

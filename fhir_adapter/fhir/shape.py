@@ -131,9 +131,9 @@ def _kind(annotation: object, around: tuple[str, ...]) -> object:
         return _kind(next(one for one in arguments if one is not NoneType), around)
     if origin is list:
         inner = _kind(arguments[0], around)
-        return None if inner is None else Annotated[list[inner], Meta(min_length=1)]  # type: ignore[valid-type]
+        return None if inner is None else Annotated[list[inner], Meta(min_length=1)]  # type: ignore[valid-type]  # a type made here
     if origin is Annotated:
-        return _PRIMITIVES.get(annotation.__metadata__[0].__class__.__name__)  # type: ignore[attr-defined]
+        return _PRIMITIVES.get(annotation.__metadata__[0].__class__.__name__)  # type: ignore[attr-defined]  # of what is Annotated
     if annotation is bool:
         return bool
     model = annotation.get_model_klass() if hasattr(annotation, "get_model_klass") else None

@@ -25,7 +25,7 @@ STEPS = {
 REASONS = {
     "merged_into_another": "merged into another record",
     "patient_unusable": "Patient resource that cannot be used",
-    "no_treatment_of_the_study": "no record of the antibody or of CAR-T, so not read further",
+    "no_treatment_of_the_study": "nothing on record is known as the antibody or as CAR-T: nothing else was read",
     "other_disease": "another disease",
     "no_diagnosis": "no diagnosis of the disease",
     "no_bsab": "no bispecific antibody",

@@ -93,7 +93,7 @@ def _toxicities(figure: Figure, rows: Sequence[GradeRow], least: int) -> None:
             if count:
                 _segment(axes, place, start, count, cell, people)
             start += count
-    handles = [Patch(label=label, **_look(cell)) for cell, label in enumerate(_LEGEND)]  # type: ignore[arg-type]
+    handles = [Patch(label=label, **_look(cell)) for cell, label in enumerate(_LEGEND)]  # type: ignore[arg-type]  # its keywords are typed one by one
     height = float(figure.get_size_inches()[1])
     figure.legend(
         handles=handles,
@@ -109,7 +109,7 @@ def _toxicities(figure: Figure, rows: Sequence[GradeRow], least: int) -> None:
 
 
 def _segment(axes: Axes, place: int, start: int, count: int, cell: int, people: int) -> None:
-    axes.barh(place, count, left=start, height=0.7, **_look(cell))  # type: ignore[arg-type]
+    axes.barh(place, count, left=start, height=0.7, **_look(cell))  # type: ignore[arg-type]  # its keywords are typed one by one
     if count / people > 0.02:
         colour = _ON_DARK if cell in _DARK else _ON_LIGHT if cell < _OPEN else INK
         axes.text(start + count / 2, place, str(count), ha="center", va="center_baseline", fontsize=8.5, color=colour)

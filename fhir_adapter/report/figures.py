@@ -155,7 +155,8 @@ def _numbers(axes: Axes, panel: Panel, month_days: float, ticks: Sequence[int], 
     for number, (name, curve) in enumerate(panel.curves.items()):
         colour, dashes = _series(panel, name, number)
         if name:
-            inch = 1 / (axes.get_position().width * axes.figure.get_size_inches()[0])  # type: ignore[union-attr]
+            across = axes.figure.get_size_inches()[0]  # type: ignore[union-attr]  # no axes of ours are of a sub-figure
+            inch = 1 / (axes.get_position().width * across)
             start, middle = -_NAMES * inch, 1 - (number + 0.5) / rows
             line = ([start, start + 0.28 * inch], [middle, middle])
             axes.plot(*line, color=colour, linestyle=dashes, lw=1.9, transform=axes.transAxes, clip_on=False)

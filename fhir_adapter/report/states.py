@@ -59,7 +59,7 @@ def _draw(figure: Figure, rows: Sequence[tuple[int, ...]]) -> None:
     for place, (colour, hatch) in enumerate(_LOOKS):
         above = [start + row[place] for start, row in zip(below, rows, strict=True)]
         look = {"facecolor": colour, "edgecolor": PAPER if colour != WASH else FAINT, "hatch": hatch, "linewidth": 0.4}
-        axes.fill_between(months, below, above, label=STATES[place], **look)  # type: ignore[arg-type]
+        axes.fill_between(months, below, above, label=STATES[place], **look)  # type: ignore[arg-type]  # its keywords are typed one by one
         below = above
     axes.set_xlim(0, max(len(rows) - 1, 1))
     axes.set_ylim(0, max(below, default=1) or 1)

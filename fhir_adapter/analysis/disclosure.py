@@ -26,6 +26,7 @@ _WHOLES = (
 )
 _SUM = "response.orr"
 _STEPS, _AGES = "attrition.", "baseline.age"
+_PEOPLE_IN_PARAMETERS = frozenset({"undetermined", "overridden"})
 
 
 def disclosed(estimates: Iterable[Estimate], study: Study) -> tuple[Estimate, ...]:
@@ -35,7 +36,7 @@ def disclosed(estimates: Iterable[Estimate], study: Study) -> tuple[Estimate, ..
         return found
     whole = _small_levels(found, study, least) | _small_steps(found, least)
     shares = _complements(found, least)
-    return tuple(_withheld(one, _fields(one, whole, shares, least), least) for one in found)
+    return tuple(_withheld(_uncounted(one), _fields(one, whole, shares, least), least) for one in found)
 
 
 def hidden_cells(counts: Sequence[int], least: int) -> frozenset[int]:
@@ -87,6 +88,14 @@ def _withheld(one: Estimate, fields: Sequence[str], least: int) -> Estimate:
     gone: dict[str, object] = {name: 0 if name in ("n", "missing") else None for name in names}
     told = {name: said for name, said in one.parameters.items() if name in Parameters.model_fields}
     return one.model_copy(update={**gone, "suppressed": tuple(names), "parameters": told})
+
+
+def _uncounted(one: Estimate) -> Estimate:
+    """The statistic without the numbers of people among its parameters: each is a part of a number that is told."""
+    if not _PEOPLE_IN_PARAMETERS & one.parameters.keys():
+        return one
+    kept = {name: said for name, said in one.parameters.items() if name not in _PEOPLE_IN_PARAMETERS}
+    return one.model_copy(update={"parameters": kept})
 
 
 def _complements(found: Sequence[Estimate], least: int) -> set[str]:

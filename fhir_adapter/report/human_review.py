@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.adjudication import Decided, counts, reviews
+from fhir_adapter.analysis.agreement import Pair
 from fhir_adapter.analysis.disclosure import hidden_cells, is_small
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.reviewable import TOXICITY
@@ -57,12 +58,26 @@ def _verdicts(decided: Sequence[Decided], study: Study) -> Table:
     found = Counter((rule, review.by_rule, review.verdict) for rule, review in reviews(decided) if review.applied)
     rows: list[tuple[str, ...]] = []
     for rule in sorted({rule for rule, *_ in found}):
-        answers = sorted(answer for answer in found if answer[0] == rule)
-        few = hidden_cells([found[answer] for answer in answers], study.parameters.min_cell)
-        for place, (_, by_rule, verdict) in enumerate(answers):
-            people = wording.WITHHELD if place in few else str(found[rule, by_rule, verdict])
+        answers = {answer[1:]: people for answer, people in sorted(found.items()) if answer[0] == rule}
+        few = _few(answers, study.parameters.min_cell)
+        for (by_rule, verdict), number in answers.items():
+            people = wording.WITHHELD if (by_rule, verdict) in few else str(number)
             rows.append((_question(rule, study), by_rule, verdict, "yes" if by_rule == verdict else "no", people))
     return Table(("Question", "By the rule", "On review", "The same", "People"), tuple(rows))
+
+
+def _few(answers: Mapping[Pair, int], least: int) -> set[Pair]:
+    """The pairs of answers whose people are withheld. How many agree is told beside them, and so is how many do not:
+    neither sum may give away one of its parts.
+    """
+    few: set[Pair] = set()
+    for parts in (
+        list(answers),
+        [pair for pair in answers if pair[0] == pair[1]],
+        [pair for pair in answers if pair[0] != pair[1]],
+    ):
+        few |= {parts[place] for place in hidden_cells([answers[pair] for pair in parts], least)}
+    return few
 
 
 def _agreement(agreed: Sequence[Estimate], study: Study) -> Table:

@@ -167,3 +167,15 @@ def test_few_people_are_withheld_and_with_them_whatever_would_tell_how_many() ->
         assert (one.value, one.ci_low, one.numerator, one.n) == (None, None, None, 0)
         assert {"value", "n"} <= set(one.suppressed)
     assert (found["agreement.response.agreed"].numerator, found["agreement.response.agreed"].suppressed) == (8, ())
+
+
+def test_how_many_were_overridden_is_not_told_where_small_numbers_are_withheld() -> None:
+    """20 of 40 agree, and 22 were overridden: two of them in whom the rule had no answer."""
+    open_to_rule = [review("undetermined", "refractory") for _ in range(2)]
+    confirmed = [review("undetermined", "undetermined") for _ in range(6)]
+    some = [*reviews_of([[10, 10], [10, 10]]), *open_to_rule, *confirmed]
+    asked = {one.id: one for one in agreement(some, study(min_cell=5))}
+    share = asked["agreement.failure.agreed"]
+    assert (share.numerator, share.denominator, share.missing) == (20, 40, 8)
+    assert "overridden" not in share.parameters
+    assert estimates(*some)["agreement.failure.agreed"].parameters == {"overridden": 22}

@@ -75,6 +75,14 @@ def test_what_belongs_to_a_withheld_number_goes_with_it() -> None:
     assert only(one).parameters == {"ae_window_days": "0-30"}
 
 
+def test_a_number_of_people_among_the_parameters_is_not_told() -> None:
+    """Not known in 19: that the grade is open in 17 of them would tell of 2 in whom nothing was assessed."""
+    one = share("crs.any", 20, 60, missing=19).model_copy(update={"parameters": {"undetermined": 17, "crs_scale": "x"}})
+    told_of = only(one)
+    assert (told_of.value, told_of.missing, told_of.suppressed) == (20 / 60, 19, ())
+    assert told_of.parameters == {"crs_scale": "x"}
+
+
 def test_few_people_of_unknown_value_are_not_counted() -> None:
     one = only(share("baseline.bulky", 20, 40, missing=3))
     assert (one.missing, one.suppressed, one.value) == (0, ("missing",), 0.5)

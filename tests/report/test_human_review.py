@@ -56,6 +56,19 @@ def test_what_does_not_count_is_a_warning() -> None:
     assert found.verdicts.rows == found.agreement.rows == ()
 
 
+def test_few_people_cannot_be_worked_out_from_how_many_agree() -> None:
+    """Of 20 that agree 17 are relapsed, so 3 are refractory, whether the 3 are told or not."""
+    found = section(
+        *(decided(number, "relapsed", "relapsed") for number in range(17)),
+        *(decided(number, "refractory", "refractory") for number in range(20, 23)),
+        *(decided(number, "relapsed", "refractory") for number in range(30, 47)),
+        *(decided(number, "refractory", "relapsed") for number in range(50, 53)),
+        min_cell=5,
+    )
+    assert found.agreement.rows[0][1] == "20/40"
+    assert [row[-1] for row in found.verdicts.rows] == ["withheld"] * 4
+
+
 def test_few_people_are_withheld() -> None:
     some = [decided(number, "relapsed", "relapsed") for number in range(8)]
     found = section(*some, decided(9, "relapsed", "refractory"), decided(10, "", "", "pending"), min_cell=5)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Literal, TypeVar
 
+from pydantic import ConfigDict
+
 from fhir_adapter.cohort.events import (
     AdverseEvent,
     Assessment,
@@ -71,6 +73,8 @@ class Subject(Frozen):
     deaths: tuple[Death, ...] = ()
     contacts: tuple[Contact, ...] = ()
     alive_after_cut: Source | None = None
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     @property
     def died(self) -> bool:

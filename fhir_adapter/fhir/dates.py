@@ -11,14 +11,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _PATTERN = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
     r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}:\d{2})?)?)?)?"
 )
+_FRACTION = re.compile(r"\.\d+")
+_MIDNIGHT = re.compile(r"(.*T)24:00(?::00)?(.*)")
+_LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 # Systems write these when they have no date at all.
 _PLACEHOLDER_YEARS = (1, 9999)
+_REMEMBERED = 4096
 
 
 class NotADate(ValueError):
@@ -42,25 +47,7 @@ class PartialDate:
 
         `zone` is the site's time zone: a dateTime with an offset is moved there before its day is taken.
         """
-        found = _PATTERN.fullmatch(text.strip())
-        if not found:
-            raise NotADate
-        parts = found.groupdict()
-        year = int(parts["year"])
-        if year in _PLACEHOLDER_YEARS:
-            return None
-        try:
-            if parts["month"] is None:
-                return cls(date(year, 1, 1), date(year, 12, 31), text)
-            month = int(parts["month"])
-            if parts["day"] is None:
-                return cls(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]), text)
-            day = date(year, month, int(parts["day"]))
-            if zone and parts["zone"]:
-                day = _moved(text, zone)
-        except (ValueError, OverflowError):
-            raise NotADate from None
-        return cls(day, day, text)
+        return _parsed(text, zone)
 
     @classmethod
     def on(cls, day: date) -> PartialDate:
@@ -127,6 +114,27 @@ class PartialDate:
         return tuple(sorted(inside | {self.earliest, self.latest}))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(text: str, zone: ZoneInfo | None) -> PartialDate | None:
+    """As `PartialDate.parse`; the results of one visit come with the same moment, one after the other."""
+    found = _PATTERN.fullmatch(text.strip())
+    if not found:
+        raise NotADate
+    year, month, day, offset = found.group("year", "month", "day", "zone")
+    if int(year) in _PLACEHOLDER_YEARS:
+        return None
+    try:
+        if month is None:
+            return PartialDate(date(int(year), 1, 1), date(int(year), 12, 31), text)
+        first = date(int(year), int(month), int(day or 1))
+        if day is None:
+            return PartialDate(first, first.replace(day=calendar.monthrange(first.year, first.month)[1]), text)
+        exact = _moved(text, zone) if zone and offset else first
+    except (ValueError, OverflowError):
+        raise NotADate from None
+    return PartialDate(exact, exact, text)
+
+
 def _moment(text: str) -> datetime | None:
     """The moment that a dateTime with an offset names; None for anything less."""
     found = _PATTERN.fullmatch(text.strip())
@@ -138,13 +146,16 @@ def _moved(text: str, zone: ZoneInfo) -> date:
 
 
 def _with_offset(text: str) -> datetime:
-    cleaned = re.sub(r"\.\d+", "", text.strip()).replace("Z", "+00:00")
-    midnight = re.fullmatch(r"(.*T)24:00(?::00)?(.*)", cleaned)
-    if midnight:
-        cleaned = f"{midnight[1]}00:00:00{midnight[2]}"
-    # A leap second is not a time Python knows; the minute is enough to find the day.
-    cleaned = re.sub(r"(T\d{2}:\d{2}):60", r"\1:59", cleaned)
-    return datetime.fromisoformat(cleaned) + timedelta(days=1 if midnight else 0)
+    """The moment of a dateTime to the second: one of any finer grain is not another moment."""
+    plain = _FRACTION.sub("", text.strip())
+    try:
+        return datetime.fromisoformat(plain)
+    except ValueError:
+        midnight = _MIDNIGHT.fullmatch(plain)
+        if midnight:
+            plain = f"{midnight[1]}00:00:00{midnight[2]}"
+        # A leap second is not a time Python knows; the minute is enough to find the day.
+        return datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", plain)) + timedelta(days=1 if midnight else 0)
 
 
 def _completed_years(first: date, last: date) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
+from msgspec.structs import replace
+
 from fhir_adapter.cohort.events import Assessment, Uptake
 from fhir_adapter.cohort.response_system import NOT_EVALUABLE, PROGRESSION, UNSPECIFIED
 from fhir_adapter.fhir.r4 import CodeableConcept, Observation
@@ -54,7 +56,7 @@ def map_deauville(_: str, result: Result, resource: Observation, place: Place) -
         yield place.aside("deauville-not-1-to-5")
         return
     one = _assessment(NOT_EVALUABLE, "deauville", flags, resource, place)
-    yield one.model_copy(update={"deauville": score, "uptake": _uptake(resource, place), "modality": "pet"})
+    yield replace(one, deauville=score, uptake=_uptake(resource, place), modality="pet")
 
 
 def map_uptake(_: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from fhir_adapter.cohort.events import AdverseEvent, Source
 from fhir_adapter.errors import UsageError
 from fhir_adapter.fhir.r4 import CodeableConcept, Coding
@@ -89,7 +91,7 @@ def _event(path: Path, row: Mapping[str, str | None], where: Source, reader: Rea
     grade = _grade(path, line, said["grade"], reader)
     return AdverseEvent(
         on=on,
-        source=where.model_copy(update={"element": said["source"]}),
+        source=replace(where, element=said["source"]),
         flags=(*grade.flags, "from-side-car"),
         term=term,
         grade_min=grade.lowest,

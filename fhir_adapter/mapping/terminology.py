@@ -153,8 +153,13 @@ class ConceptMap:
 
     def every(self, concept: CodeableConcept | None) -> frozenset[str]:
         """All study codes a concept names, for answers that may list several (sites of disease)."""
-        if concept is None:
-            return frozenset()
+        return frozenset() if concept is None else self._remembered_every(concept)
+
+    @cached_property
+    def _remembered_every(self) -> Callable[[CodeableConcept], frozenset[str]]:
+        return lru_cache(maxsize=_REMEMBERED)(self._every)
+
+    def _every(self, concept: CodeableConcept) -> frozenset[str]:
         return _most_exact(self._by_code(concept)) or _most_exact(self._by_text(concept))
 
     def is_foreign(self, concept: CodeableConcept) -> bool:

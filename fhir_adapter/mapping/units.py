@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
+from functools import lru_cache
 from pathlib import Path
 
 from fhir_adapter.errors import StudyError
@@ -13,6 +14,8 @@ from fhir_adapter.fhir.r4 import Quantity
 from fhir_adapter.mapping.artefacts import nearest, read_toml
 
 _DIGITS = 60
+_EXACTLY = Context(prec=_DIGITS)
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,7 @@ class Units:
         for spelling in (written.code, written.unit):
             factor = analyte.factors.get(_spelling(spelling)) if spelling else None
             if factor is not None:
-                with localcontext(prec=_DIGITS):
-                    return _plain(value * factor)
+                return _times(value, factor)
         return None
 
     def plausible(self, observable: str, value: Decimal) -> bool:
@@ -113,6 +115,12 @@ def _is_a_measurement(value: Decimal) -> bool:
     return len(value.as_tuple().digits) <= _DIGITS // 2 and abs(value.adjusted()) <= _DIGITS // 2
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _times(value: Decimal, factor: Decimal) -> Decimal:
+    return _plain(_EXACTLY.multiply(value, factor))
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _spelling(unit: str) -> str:
     """How units are compared: after NFKC and without spaces, upper and lower case apart (`G/L` is not `g/L`)."""
     return "".join(unicodedata.normalize("NFKC", unit).split())
@@ -120,4 +128,4 @@ def _spelling(unit: str) -> str:
 
 def _plain(value: Decimal) -> Decimal:
     """The value without trailing zeros, exponent or the sign of a zero, so that equal values print alike."""
-    return Decimal(f"{value.normalize():f}") if value else Decimal(0)
+    return Decimal(f"{value.normalize(_EXACTLY):f}") if value else Decimal(0)

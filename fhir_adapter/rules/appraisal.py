@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec.structs import replace
+
 from fhir_adapter.cohort.events import Assessment
 from fhir_adapter.cohort.finding import Step, step
 from fhir_adapter.cohort.study import Parameters, Study
@@ -37,9 +39,7 @@ def appraise(subject: Subject, study: Study) -> Subject:
     return subject.model_copy(
         update={
             "assessments": tuple(one for one in read if one not in uncounted),
-            "overruled": tuple(
-                one.model_copy(update={"flags": (*one.flags, uncounted[one])}) for one in read if one in uncounted
-            ),
+            "overruled": tuple(replace(one, flags=(*one.flags, uncounted[one])) for one in read if one in uncounted),
         }
     )
 
@@ -58,7 +58,7 @@ def _categorised(one: Assessment, parameters: Parameters) -> Assessment:
         return one
     negative = one.deauville is not None and one.deauville <= _NEGATIVE_TO[parameters.deauville_3]
     category = "CR" if negative else _BY_UPTAKE[one.uptake] if one.deauville else "NE"
-    return one.model_copy(update={"category": category})
+    return replace(one, category=category)
 
 
 def _is_no_category(one: Assessment, parameters: Parameters) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
+from msgspec.structs import replace
+
 from fhir_adapter.cohort.events import Dose, Evidence
 from fhir_adapter.cohort.finding import Exposures
 from fhir_adapter.cohort.study import Study
@@ -31,7 +33,7 @@ def weigh(subject: Subject, study: Study) -> Subject:
     return subject.model_copy(
         update={
             "doses": tuple(dose for dose in accepted if dose not in outranked),
-            "outranked": tuple(one.model_copy(update={"flags": (*one.flags, "outranked")}) for one in outranked),
+            "outranked": tuple(replace(one, flags=(*one.flags, "outranked")) for one in outranked),
         }
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from properties.vague_tables import (
     BASELINE_ROWS,
     BSAB_ROWS,
@@ -165,7 +166,7 @@ def _renamed(person: Subject, chance: Any) -> Subject:
     """The same person on a server that gave every resource another id."""
 
     def rename(event: Event) -> Event:
-        return event.model_copy(update={"source": Source(reference=f"R/{chance.random()}", version="1")})
+        return replace(event, source=Source(reference=f"R/{chance.random()}", version="1"))
 
     return person.model_copy(
         update={name: in_order([rename(one) for one in getattr(person, name)]) for name in EVENT_FIELDS}

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
+from msgspec.structs import replace
 from report.course import WHOLE, person
 
 from fhir_adapter.cohort.events import RecordedScore
@@ -265,8 +266,7 @@ def test_two_values_of_one_record_are_graded_each_by_its_own_rule() -> None:
     one = person(WHOLE + "2023-05-16 | platelets 9 (125-350)")
     blood_count = next(lab.source for lab in one.subject.labs if lab.observable == "platelets")
     labs = tuple(
-        lab.model_copy(update={"source": blood_count}) if lab.on and lab.on.iso == "2023-05-16" else lab
-        for lab in one.subject.labs
+        replace(lab, source=blood_count) if lab.on and lab.on.iso == "2023-05-16" else lab for lab in one.subject.labs
     )
     found = judge(one.subject.model_copy(update={"labs": labs}), one.study)
     assert isinstance(found, Judgement)

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
+import msgspec
 import pytest
 from report.course import WHOLE, person
 from report.outline import Outline
@@ -114,7 +115,7 @@ def test_a_record_after_the_cut_that_proves_life_is_named() -> None:
 
 def test_hostile_texts_are_shown_and_never_run() -> None:
     one = person()
-    dose = one.subject.doses[0].model_copy(update={"agent": HOSTILE, "unit": HOSTILE, "route": HOSTILE})
+    dose = msgspec.structs.replace(one.subject.doses[0], agent=HOSTILE, unit=HOSTILE, route=HOSTILE)
     subject = one.subject.model_copy(update={"subject_id": HOSTILE, "doses": (dose, *one.subject.doses)})
     finding = Finding(
         rule=HOSTILE,

@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import cast
 
 from fhir_adapter.cohort.events import Comparator, Lab
-from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity, ReferenceRange
+from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity
 from fhir_adapter.mapping.reading import UNIT, Reader, Said, Unmapped
-from fhir_adapter.mapping.reference_range import limits_of, normal_ranges
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
 from fhir_adapter.mapping.written_number import with_decimal_point
@@ -43,28 +42,27 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
     if name == "platelets" and _CLUMPED in sample:
         yield place.aside("sample-clumped")
         return
-    ranges = normal_ranges(result.referenceRange, place.reader, place.on)
-    quantity, flags = _with_unit(name, written, result.referenceRange, ranges, place.reader)
-    value = units.convert(name, written.value, quantity)
+    scale = place.reader.scale(name, written, result.referenceRange, place.on)
+    value = units.convert(name, written.value, scale.unit)
+    unit = scale.unit.unit or scale.unit.code
     if value is None:
         yield from _unknown_unit(result, place)
-        yield place.aside("unit-missing" if not (quantity.unit or quantity.code) else "unit-not-known")
+        yield place.aside("unit-not-known" if unit else "unit-missing")
         return
     if not units.plausible(name, value):
         yield place.aside("value-not-plausible")
         return
-    low, high = (_limit(name, limit, quantity, place.reader) for limit in limits_of(ranges))
     yield Lab(
         on=place.on,
         source=place.source,
-        flags=(*place.flags, *(flag for weak, flag in _WEAK_FLAGS.items() if weak in sample), *flags),
+        flags=(*place.flags, *_weaknesses(sample), *scale.flags),
         observable=name,
         value=value,
-        comparator=cast(Comparator, quantity.comparator),
+        comparator=cast(Comparator, written.comparator),
         unit=units.canonical(name),
-        lower_limit=low,
-        upper_limit=high,
-        as_reported=f"{quantity.comparator}{quantity.value} {quantity.unit or quantity.code}",
+        lower_limit=scale.lower_limit,
+        upper_limit=scale.upper_limit,
+        as_reported=f"{written.comparator}{written.value} {unit}",
         specimen=_specimen(resource),
     )
 
@@ -93,10 +91,16 @@ def _sample(result: Result, resource: Observation, reader: Reader) -> frozenset[
     """How the value was obtained, as far as that makes it weaker. A note is read for clumped platelets only."""
     table = reader.terms["sample"]
     place = CodeableConcept(text=resource.specimen.display) if resource.specimen else None
-    told = (resource.code, resource.method, place, *resource.interpretation, *result.interpretation)
-    found = frozenset(code for concept in told for code in table.every(concept))
-    noted = frozenset(code for note in resource.note for code in table.every(CodeableConcept(text=note.text)))
+    told = (resource.code, resource.method, place, *resource.interpretation)
+    found = table.every_of(told if result is resource else (*told, *result.interpretation))
+    if not resource.note:
+        return found
+    noted = table.every_of(tuple(CodeableConcept(text=note.text) for note in resource.note))
     return found | (noted & {_CLUMPED})
+
+
+def _weaknesses(sample: frozenset[str]) -> tuple[str, ...]:
+    return tuple(flag for weak, flag in _WEAK_FLAGS.items() if weak in sample) if sample else ()
 
 
 def _specimen(resource: Observation) -> str:
@@ -106,36 +110,3 @@ def _specimen(resource: Observation) -> str:
         return ""
     number = specimen.identifier
     return specimen.reference or (f"{number.system}|{number.value}" if number and number.value else "")
-
-
-def _with_unit(
-    name: str, number: Quantity, ranges: tuple[ReferenceRange, ...], normal: list[ReferenceRange], reader: Reader
-) -> tuple[Quantity, tuple[str, ...]]:
-    """The number with a unit, and a flag when the unit is not its own.
-
-    A number without a unit has that of its reference range, if the range has exactly one; else the one unit, if there
-    is only one, in which the laboratory's normal limits are those of healthy people.
-    """
-    if number.unit or number.code:
-        return number, ()
-    limits = [limit for entry in ranges for limit in (entry.low, entry.high) if limit and (limit.unit or limit.code)]
-    if len({(limit.unit, limit.code) for limit in limits}) == 1:
-        return _in_unit(number, limits[0].unit, limits[0].code), ("unit-from-range",)
-    low, high = limits_of(normal)
-    stated = [limit for limit in (low, high) if limit]
-    if any(limit.unit or limit.code for limit in stated):
-        units = {limit.unit for limit in stated}
-        return (_in_unit(number, stated[0].unit), ("unit-from-range",)) if len(units) == 1 else (number, ())
-    inferred = reader.units.unit_of(name, low.value if low else None, high.value if high else None)
-    return (_in_unit(number, inferred), ("unit-inferred",)) if inferred else (number, ())
-
-
-def _in_unit(number: Quantity, unit: str, code: str = "") -> Quantity:
-    return Quantity(value=number.value, comparator=number.comparator, unit=unit, code=code)
-
-
-def _limit(name: str, limit: Quantity | None, value: Quantity, reader: Reader) -> Decimal | None:
-    """A limit in the canonical unit; one without a unit has that of the value."""
-    if limit is None or limit.value is None:
-        return None
-    return reader.units.convert(name, limit.value, limit if limit.unit or limit.code else value)

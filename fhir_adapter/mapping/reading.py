@@ -11,8 +11,9 @@ from fhir_adapter.cohort.events import Event, Source
 from fhir_adapter.cohort.response_system import ALWAYS_THERE
 from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.dates import NotADate, PartialDate
-from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Period
+from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Period, Quantity, ReferenceRange
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.scale import Scale, Scales
 from fhir_adapter.mapping.terminology import NOTHING, Terminology, Translation, describe
 from fhir_adapter.mapping.units import Units
 
@@ -59,6 +60,7 @@ class Reader:
 
     terms: Terminology
     units: Units
+    scales: Scales
     site_system: str
     diseases: frozenset[str] = frozenset()
     evidence: frozenset[str] = frozenset({"administration"})
@@ -86,6 +88,12 @@ class Reader:
         if period:
             return self.date(period.start), self.date(period.end), "Period"
         return None, None, ""
+
+    def scale(self, name: str, number: Quantity, ranges: tuple[ReferenceRange, ...], on: PartialDate | None) -> Scale:
+        """Unit and normal limits of a result of this person."""
+        by_age = any(entry.age for entry in ranges)
+        years = self.birth.years_until(on) if by_age and self.birth and on else None
+        return self.scales.of(name, number, ranges, self.sex, years)
 
     def translate(
         self, table: str, concept: CodeableConcept | None, source: Source

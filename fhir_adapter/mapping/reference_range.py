@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.r4 import CodeableConcept, Quantity, Range, ReferenceRange
-from fhir_adapter.mapping.reading import Reader
-from fhir_adapter.mapping.terminology import normalise
+from fhir_adapter.mapping.terminology import ConceptMap, normalise
 from fhir_adapter.mapping.written_number import with_decimal_point
 
 _UNIT = r"\s*(?P<unit>[^\d\s(\[].*|\s10.*)?"
@@ -19,9 +18,13 @@ _FROM = re.compile(r"(?:>|>=|≥)\s*(\d+(?:\.\d+)?)" + _UNIT)
 _LABELLED = re.compile(r"(?P<label>[^\d<≤>≥]+?)\s*:?\s*(?P<limits>[\d<≤>≥(\[].*)")
 _YEARS = {"a", "year", "years", "yr", "y", "岁", "jahre"}
 Limits = tuple[Quantity | None, Quantity | None]
+Years = tuple[int, int]
+"""The least and the most that somebody's age may be."""
 
 
-def normal_ranges(ranges: Iterable[ReferenceRange], reader: Reader, on: PartialDate | None) -> list[ReferenceRange]:
+def normal_ranges(
+    ranges: Iterable[ReferenceRange], audiences: ConceptMap, sex: Sex, years: Years | None
+) -> list[ReferenceRange]:
     """The ranges that may be the normal one for this person: several when nobody says which of them applies.
 
     A range that is typed as normal wins over one that does not say what it is, one for the person's own sex over one
@@ -32,10 +35,10 @@ def normal_ranges(ranges: Iterable[ReferenceRange], reader: Reader, on: PartialD
     fitting = [
         entry
         for entry in typed or [entry for entry in split if entry.type is None]
-        if _audience(entry, reader) <= {reader.sex} | ({"male", "female"} if reader.sex == "unknown" else set())
-        and _fits_age(entry.age, reader.birth, on)
+        if _audience(entry, audiences) <= {sex} | ({"male", "female"} if sex == "unknown" else set())
+        and _fits_age(entry.age, years)
     ]
-    own = [entry for entry in fitting if _audience(entry, reader) == {reader.sex}]
+    own = [entry for entry in fitting if _audience(entry, audiences) == {sex}]
     return own or fitting
 
 
@@ -57,18 +60,17 @@ def _parts(entry: ReferenceRange) -> list[ReferenceRange]:
     return [ReferenceRange(type=entry.type, appliesTo=entry.appliesTo, age=entry.age, text=text) for text in texts]
 
 
-def _audience(entry: ReferenceRange, reader: Reader) -> frozenset[str]:
+def _audience(entry: ReferenceRange, audiences: ConceptMap) -> frozenset[str]:
     """The sexes that a range is for, as far as it says so."""
-    table = reader.terms["range-audience"]
     told = (*entry.appliesTo, CodeableConcept(text=entry.text)) if entry.text else entry.appliesTo
-    return frozenset(code for concept in told for code in table.every(concept))
+    return frozenset(code for concept in told for code in audiences.every(concept))
 
 
-def _fits_age(ages: Range | None, birth: PartialDate | None, on: PartialDate | None) -> bool:
+def _fits_age(ages: Range | None, years: Years | None) -> bool:
     """False when the person is surely too young or too old for a range; only ages in years are read."""
-    if ages is None or birth is None or on is None:
+    if ages is None or years is None:
         return True
-    least, most = birth.years_until(on)
+    least, most = years
     low, high = _in_years(ages.low), _in_years(ages.high)
     return not ((low is not None and most < low) or (high is not None and least > high))
 

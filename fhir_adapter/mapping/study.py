@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from fhir_adapter.mapping.gradings import read_gradings
 from fhir_adapter.mapping.medication import medications
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.response_system import read_response_system
+from fhir_adapter.mapping.scale import Scales
 from fhir_adapter.mapping.side_car import SideCar
 from fhir_adapter.mapping.site_maps import SiteMap, read_site_maps, with_site_maps
 from fhir_adapter.mapping.terminology import Terminology
@@ -62,11 +64,16 @@ class StudyFolder:
         given = {name: sha256 for name, sha256 in beside.items() if sha256}
         return {**given, **{f"conceptmap-{one.name}": one.sha256 for one in self.site_maps}}
 
+    @cached_property
+    def _scales(self) -> Scales:
+        return Scales(self.units, self.terms["range-audience"])
+
     def reader(self, shared: list[Record], base_url: str = "") -> Reader:
         """The reader for mappers; `shared` are the resources that belong to no person (Medication)."""
         return Reader(
             terms=self.terms,
             units=self.units,
+            scales=self._scales,
             site_system=self.site_system,
             diseases=self.study.roles.disease | self.study.roles.transformed_disease,
             evidence=frozenset(self.study.parameters.exposure_evidence),

@@ -42,6 +42,9 @@ def normalise(text: str, *, fold: bool = True) -> str:
     return _SPACE.sub(" ", plain.casefold() if fold else plain).strip()
 
 
+_FLAGS = {"text": ("matched-by-text",), "date": ("code-read-by-date",)}
+
+
 @dataclass(frozen=True, slots=True)
 class Translation:
     """The study code of a concept; `code` is None when nothing matched, or too much did (`ambiguous`)."""
@@ -53,7 +56,7 @@ class Translation:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        found = {"text": ("matched-by-text",), "date": ("code-read-by-date",)}.get(self.by, ())
+        found = _FLAGS.get(self.by, ())
         return (*found, "code-and-text-disagree") if self.disagree else found
 
 
@@ -156,6 +159,14 @@ class ConceptMap:
         return frozenset() if concept is None else self._remembered_every(concept)
 
     @cached_property
+    def every_of(self) -> Callable[[tuple[CodeableConcept | None, ...]], frozenset[str]]:
+        """All study codes that several concepts name together."""
+        return lru_cache(maxsize=_REMEMBERED)(self._every_of)
+
+    def _every_of(self, concepts: tuple[CodeableConcept | None, ...]) -> frozenset[str]:
+        return frozenset[str]().union(*map(self.every, concepts))
+
+    @cached_property
     def _remembered_every(self) -> Callable[[CodeableConcept], frozenset[str]]:
         return lru_cache(maxsize=_REMEMBERED)(self._every)
 
@@ -179,8 +190,12 @@ class ConceptMap:
         """The study code of a free text, by phrases only."""
         return self.translate(CodeableConcept(text=text))
 
-    def is_none_of_ours(self, concept: CodeableConcept) -> bool:
+    @cached_property
+    def is_none_of_ours(self) -> Callable[[CodeableConcept], bool]:
         """Whether somebody has found that one of its codes, or its whole text, is nothing the study knows."""
+        return lru_cache(maxsize=_REMEMBERED)(self._is_none_of_ours)
+
+    def _is_none_of_ours(self, concept: CodeableConcept) -> bool:
         texts = (concept.text, *(coding.display for coding in concept.coding if not coding.code))
         keys = (*self._keys(concept), *((TEXT, normalise(text)) for text in texts if text))
         return not self.none_of_ours.isdisjoint(keys)

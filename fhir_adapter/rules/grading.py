@@ -8,8 +8,9 @@ The clauses are those of CTCAE 5.0 and 6.0, kept in mappings/common/grading/.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from fhir_adapter.cohort.events import Lab
 from fhir_adapter.cohort.study import GradeClause, Parameters
@@ -17,8 +18,7 @@ from fhir_adapter.cohort.study import GradeClause, Parameters
 _INFINITY = Decimal("Infinity")
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """Where the true value lies; a comparator leaves one end open."""
 
     low: Decimal
@@ -57,14 +57,21 @@ class Interval:
 
 def grade(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], parameters: Parameters) -> tuple[int, int]:
     """(lowest, highest) grade of one value. `clauses` are those of one term."""
-    found = [(clause.grade, *_holds(clause, lab, baseline, parameters)) for clause in clauses]
-    lowest = max((number for number, surely, _ in found if surely), default=0)
-    highest = max((number for number, _, perhaps in found if perhaps), default=0)
+    lowest = highest = 0
+    interval = Interval.of(lab)
+    for clause in clauses:
+        surely, perhaps = _holds(clause, lab, interval, baseline, parameters)
+        if surely and clause.grade > lowest:
+            lowest = clause.grade
+        if perhaps and clause.grade > highest:
+            highest = clause.grade
     return lowest, max(lowest, highest)
 
 
-def _holds(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Parameters) -> tuple[bool, bool]:
-    """(surely, perhaps) whether a clause holds for a value."""
+def _holds(
+    clause: GradeClause, lab: Lab, interval: Interval, baseline: Lab | None, parameters: Parameters
+) -> tuple[bool, bool]:
+    """(surely, perhaps) whether a clause holds for a value that lies in the interval."""
     if clause.direction == "transfused":
         # A transfusion is no matter of the value.
         return False, False
@@ -74,7 +81,7 @@ def _holds(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Para
     reference = _reference(clause, lab, baseline)
     if reference is None:
         return False, applies[1]
-    interval, limit = Interval.of(lab), clause.limit * reference
+    limit = clause.limit * reference
     match clause.direction:
         case "below":
             surely, perhaps = interval.below(limit)

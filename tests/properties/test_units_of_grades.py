@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping.hospital import Json, observation, read
 from mapping.hospital import study as folder
+from msgspec.structs import replace
 from spec.people import study
 
 from fhir_adapter.cohort.events import Lab, Source
@@ -56,7 +57,7 @@ def test_the_unit_of_a_result_does_not_matter(spelling: tuple[str, str], percent
         return
     (lab,) = read(_sent(name, value, unit, (low, high))).subject.labs  # type: ignore[union-attr]
     assert abs(lab.value - value) < Decimal("0.0001")
-    plain = lab.model_copy(update={"value": value, "lower_limit": low, "upper_limit": high})
+    plain = replace(lab, value=value, lower_limit=low, upper_limit=high)
     assert _grades(lab, version) == _grades(plain, version)
 
 
@@ -77,6 +78,6 @@ def test_without_limits_every_grade_that_some_limits_would_give_is_possible(
         lower_limit=min(low, high),
         upper_limit=max(low, high),
     )
-    open_ = _grades(known.model_copy(update={"lower_limit": None, "upper_limit": None}), version)
+    open_ = _grades(replace(known, lower_limit=None, upper_limit=None), version)
     settled = _grades(known, version)
     assert open_[0] <= settled[0] <= settled[1] <= open_[1]

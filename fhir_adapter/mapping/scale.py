@@ -37,6 +37,10 @@ class Scales:
         self._units, self._audiences = units, audiences
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._read)
 
+    def __reduce__(self) -> tuple[type[Scales], tuple[Units, ConceptMap]]:
+        """What another process needs: it remembers for itself."""
+        return Scales, (self._units, self._audiences)
+
     def of(
         self, name: str, number: Quantity, ranges: tuple[ReferenceRange, ...], sex: Sex, years: Years | None
     ) -> Scale:

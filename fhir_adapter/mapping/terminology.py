@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property, lru_cache
 
@@ -102,6 +102,10 @@ class ConceptMap:
     meanings: Mapping[tuple[str, str], tuple[Meaning, ...]] = field(default_factory=dict)
     none_of_ours: frozenset[tuple[str, str]] = frozenset()
     vocabulary: str = ""
+
+    def __getstate__(self) -> dict[str, object]:
+        """What another process needs: it remembers for itself."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def _finder(self) -> re.Pattern[str] | None:

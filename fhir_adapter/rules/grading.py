@@ -75,12 +75,16 @@ def _holds(
     if clause.direction == "transfused":
         # A transfusion is no matter of the value.
         return False, False
-    applies = _applies(clause, lab, baseline, parameters)
-    if applies == (False, False):
-        return False, False
     reference = _reference(clause, lab, baseline)
-    if reference is None:
-        return False, applies[1]
+    surely, perhaps = (False, True) if reference is None else _lies(clause, interval, reference, parameters)
+    if not (surely or perhaps):
+        return False, False
+    applies = _applies(clause, lab, baseline, parameters)
+    return surely and applies[0], perhaps and applies[1]
+
+
+def _lies(clause: GradeClause, interval: Interval, reference: Decimal, parameters: Parameters) -> tuple[bool, bool]:
+    """(surely, perhaps) whether an interval lies on the side of the limit that the clause is about."""
     limit = clause.limit * reference
     match clause.direction:
         case "below":
@@ -95,7 +99,7 @@ def _holds(
     if unchanged and parameters.require_rise:
         # "1.0 - 1.5 x baseline" read literally would grade an unchanged abnormal value.
         surely, perhaps = interval.above(limit)
-    return surely and applies[0], perhaps and applies[1]
+    return surely, perhaps
 
 
 def _reference(clause: GradeClause, lab: Lab, baseline: Lab | None) -> Decimal | None:

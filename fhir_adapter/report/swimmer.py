@@ -26,7 +26,6 @@ from fhir_adapter.report.drawing import (
     VERMILLION,
     Picture,
     picture,
-    shown,
     sized_axes,
 )
 
@@ -36,9 +35,8 @@ if TYPE_CHECKING:
 
 MOST_LANES = 60  # more cannot be read on a page
 _EARLIEST_MONTHS = 12.0  # an antibody that began earlier is cut off there, and marked
-_WIDTH, _LANE, _ABOVE, _NAMES, _AFTER = 8.6, 0.27, 0.32, 1.95, 0.3  # inches
+_WIDTH, _LANE, _ABOVE, _LABELS, _AFTER = 8.6, 0.27, 0.32, 1.35, 0.3  # inches
 _AXIS, _LEGEND_ROW, _LEGEND_COLUMNS = 0.62, 0.21, 5
-_LONGEST_NAME = 16
 # Response, shape and colour; a shape alone is enough to tell them apart.
 _MARKS: Mapping[Kind, tuple[str, str, str]] = {
     "complete": ("o", GREEN, "complete response"),
@@ -53,9 +51,10 @@ _MARKS: Mapping[Kind, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One person; every time is in months from the infusion. `ended` is None when no day of contact is known."""
+    """One person, without a name: the report goes from hand to hand. Every time is in months from the infusion;
+    `ended` is None when no day of contact is known.
+    """
 
-    name: str
     failure: str
     antibody: tuple[tuple[float, float], ...]
     apheresis: float | None
@@ -67,8 +66,9 @@ class Lane:
 def lanes_of(people: Sequence[Judgement], times: Sequence[EventTime], study: Study) -> tuple[Lane, ...]:
     """Everybody with a day of infusion, the longest followed on top."""
     survival = {time.subject_id: time for time in times if time.endpoint == "OS"}
-    lanes = [lane for person in people if (lane := _lane(person, survival.get(person.subject.subject_id), study))]
-    return tuple(sorted(lanes, key=lambda lane: (-(lane.ended or 0.0), lane.name)))
+    by_id = sorted(people, key=lambda person: person.subject.subject_id)
+    lanes = [lane for person in by_id if (lane := _lane(person, survival.get(person.subject.subject_id), study))]
+    return tuple(sorted(lanes, key=lambda lane: -(lane.ended or 0.0)))
 
 
 def swimmer(lanes: Sequence[Lane]) -> Picture:
@@ -103,7 +103,6 @@ def _lane(person: Judgement, survival: EventTime | None, study: Study) -> Lane |
     ]
     days = None if survival is None else survival.days if survival.days is not None else survival.days_max
     return Lane(
-        name=person.subject.subject_id,
         failure=person.failure.value.status if person.failure.value else "undetermined",
         antibody=tuple((months(one.first), months(one.last)) for one in exposures),
         apheresis=months(index.apheresis) if index.apheresis else None,
@@ -120,7 +119,7 @@ def _middle(day: PartialDate | date) -> float:
 
 
 def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
-    axes = sized_axes(figure, _NAMES, _ABOVE, _WIDTH - _NAMES - _AFTER, max(len(lanes), 1) * _LANE)
+    axes = sized_axes(figure, _LABELS, _ABOVE, _WIDTH - _LABELS - _AFTER, max(len(lanes), 1) * _LANE)
     first = max(-_EARLIEST_MONTHS, min((start for lane in lanes for start, _ in lane.antibody), default=-1.0))
     last = max((lane.ended or 0.0 for lane in lanes), default=1.0)
     axes.set_xlim(first - 0.6, max(last, 1.0) + 0.8)
@@ -135,18 +134,18 @@ def _draw(figure: Figure, lanes: Sequence[Lane]) -> None:
     axes.axvline(0, color=INK, linewidth=1.2)
     axes.text(0, -0.75, "CAR-T", ha="center", va="bottom", fontsize=8.5, fontweight="bold")
     for row, lane in enumerate(lanes):
-        _name(axes, row, lane)
+        _label(axes, row, lane)
         _course(axes, row, lane, first)
     _legend(figure, lanes)
 
 
-def _name(axes: Axes, row: int, lane: Lane) -> None:
-    inch = 1 / (_WIDTH - _NAMES - _AFTER)
+def _label(axes: Axes, row: int, lane: Lane) -> None:
+    inch = 1 / (_WIDTH - _LABELS - _AFTER)
     place = axes.get_yaxis_transform()
-    axes.text(-1.85 * inch, row, shown(lane.name, _LONGEST_NAME), transform=place, va="center_baseline", fontsize=8.5)
-    axes.text(
-        -0.1 * inch, row, lane.failure, transform=place, va="center_baseline", ha="right", fontsize=7.5, color=QUIET
-    )
+    for left, words, size, colour in ((-0.1, str(row + 1), 8.5, INK), (-0.45, lane.failure, 7.5, QUIET)):
+        axes.text(
+            left * inch, row, words, transform=place, va="center_baseline", ha="right", fontsize=size, color=colour
+        )
 
 
 def _course(axes: Axes, row: int, lane: Lane, first: float) -> None:

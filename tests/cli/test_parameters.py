@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from whole_runs import Analysed
 
+# What somebody without an event yet is censored for by `pfs_censor`.
+ENDED_BY_PROGRESSION = {"PFS", "EFS", "TTP", "DOR", "DOCR", "relapse", "nrm"}
+
 
 @pytest.mark.parametrize(
     ("interval_days", "refractory", "relapsed"), [(183, 12, 0), (28, 9, 3)], ids=["half a year", "four weeks"]
@@ -22,4 +25,4 @@ def test_parameters_given_leave_the_rest_as_it_was(analysed: Analysed) -> None:
     different = {id for id in as_it_is if as_it_is[id] != changed[id]}
     assert {"pfs.6m", "pfs.12m"} <= different
     assert [round(100 * found["pfs.12m"]["value"], 1) for found in (as_it_is, changed)] == [54.5, 58.3]
-    assert {as_it_is[id]["endpoint"] for id in different} <= {"PFS", "DOR"}
+    assert {as_it_is[id]["endpoint"] for id in different} <= ENDED_BY_PROGRESSION

@@ -89,7 +89,7 @@ def sings(text: str) -> bool:
 
 def is_private(path: Path) -> bool:
     """The landing store, and what stands in the folder of the cohort or has a row for each person."""
-    return "cohort" in path.parts or ".sqlite" in path.name or path.name == "event_times.csv"
+    return "cohort" in path.parts or ".sqlite" in path.name or path.stem in ("event_times", "adtte")
 
 
 @pytest.fixture

@@ -40,13 +40,14 @@ def observation(version: str, note: str, person: str = "one") -> Resource:
 
 
 def night_of(home: Path, *found: Resource) -> Night:
-    """A fetch from a folder that holds these, file by file in this order."""
+    """A fetch from a folder that holds these, file by file in this order, and is read about everybody."""
     people = [{"resourceType": "Patient", "id": id} for id in ("one", "two")]
     folder = home / "records"
     for number, one in enumerate([*people, *found]):
         write_ndjson(folder / f"{number}.ndjson", [one])
-    out = home / "out"
-    return Night(command("fetch", "--folder", folder, "--out", out), out)
+    out, settings = home / "out", home / "site.toml"
+    settings.write_text('folder_people = "everybody"\n', encoding="utf-8")
+    return Night(command("fetch", "--folder", folder, "--config", settings, "--out", out), out)
 
 
 def text_of(body: bytes) -> str:

@@ -56,6 +56,7 @@ def test_every_record_of_a_person_is_there_once_in_order_of_its_day() -> None:
         ("2024-03-05 | stage 4 | condition", "2024-03-05, Stage IV, told by the diagnosis"),
         ("2024-03-05 | CRS ?", "2024-03-05, Cytokine release syndrome grade 1–5"),
         ("2024-03-05 | ICANS 0", "2024-03-05, Immune effector cell-associated neurotoxicity syndrome grade 0"),
+        ("2024-03-05 | Karnofsky 70", "2024-03-05, Karnofsky 70 %"),
         ("2024-03-05 | lesion 75.1", "2024-03-05, Longest diameter 75.1 mm"),
         ("2024 | death", "2024, Died"),
     ],

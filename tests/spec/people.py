@@ -9,7 +9,7 @@ A day is as exact as the record (`2024`, `2024-03`, `2024-03-09`, a dateTime, or
     born / dlbcl, hgbl, ... (a disease) / infusion [PRODUCT] / apheresis [| failed] / death / visit
     any drug [| to DAY] [| ongoing] [| amount unknown] [| intolerance]
     CR, PR, SD, PD, IR, NE, responded-unspecified; in myeloma also sCR, VGPR, MR
-    stage 4 [| condition] / ECOG 2 / lesion 75.1 / disease in bone
+    stage 4 [| condition] / ECOG 2 / Karnofsky 70 / lesion 75.1 / disease in bone
     autologous-hct, allogeneic-hct, radiotherapy
     CRS 2, ICANS 0, CRS ? (no grade), CRS 2-3 [| scale lee-2014]
     any laboratory test: platelets 50 (125-350), neutrophils <0.1, ldh 251 (-250), in the canonical unit
@@ -109,6 +109,7 @@ def _event(what: str, notes: list[str], at: dict[str, Any]) -> tuple[str, events
         "visit": lambda: ("contacts", events.Contact(**at, kind="encounter")),
         "stage": lambda: ("stagings", events.Staging(**at, stage=int(rest), evidence=_evidence(notes))),
         "ECOG": lambda: ("performances", events.Performance(**at, ecog=int(rest))),
+        "Karnofsky": lambda: ("karnofsky", events.Karnofsky(**at, percent=int(rest))),
         "lesion": lambda: ("lesions", events.Lesion(**at, longest_mm=Decimal(rest))),
         "disease": lambda: ("disease_sites", _site(rest.removeprefix("in "), at)),
         "CRS": lambda: ("adverse_events", _adverse_event("crs", rest, notes, at)),

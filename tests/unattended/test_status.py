@@ -64,7 +64,7 @@ def test_it_says_which_stream_is_incomplete_how_many_came_and_what_to_do(site: S
 
 
 def test_it_counts_what_is_set_aside_by_stream_and_reason(site: Site) -> None:
-    lab = resource("Observation/SYN-01-hgb-20230724") | {"modifierExtension": [{"url": "https://x.example/unknown"}]}
+    lab = resource("Observation/SYN-12-hgb-20250207") | {"modifierExtension": [{"url": "https://x.example/unknown"}]}
     write_ndjson(site.home / "records" / "Observation.ndjson", [lab | {"id": "a"}, lab | {"id": "b"}])
     site.run("fetch")
     shown = status(site).out

@@ -42,7 +42,8 @@ def land_folder(
 
 def _told(about: Candidates) -> str:
     """Whom the folder is read about. Where nobody is found, the codes of the hospital may be the reason."""
-    told = f"{len(about.people)} people have a record of the treatments of the study and are read about"
+    known = len(about.people)
+    told = f"{known} of {known + about.others} Patients have a record of the treatments of the study and are read about"
     if about.people:
         return told
     return f"{told}; if the hospital has codes of its own, read everybody (`folder_people`) and ask `unmapped`"

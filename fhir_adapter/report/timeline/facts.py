@@ -151,6 +151,12 @@ def _(event: events.Performance, study: Study) -> Iterator[str]:
 
 
 @words.register
+def _(event: events.Karnofsky, study: Study) -> Iterator[str]:
+    yield "Performance status"
+    yield f"Karnofsky {event.percent} %"
+
+
+@words.register
 def _(event: events.Lesion, study: Study) -> Iterator[str]:
     least = f"{event.at_least_mm} to " if event.at_least_mm is not None else ""
     yield "Lesion"

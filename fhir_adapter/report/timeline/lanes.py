@@ -168,6 +168,8 @@ def _briefly(found: Sequence[events.Event]) -> str:
             return f"stage {stage}"
         case events.Performance(ecog=ecog):
             return f"ECOG {ecog}"
+        case events.Karnofsky(percent=percent):
+            return f"Karnofsky {percent}"
         case events.SiteCount(count=count):
             return f"{count} extranodal"
         case events.Lesion():

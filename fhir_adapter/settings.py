@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from fhir_adapter.credentials import SECRETS, AuthSettings
+from fhir_adapter.engine import EngineName
 from fhir_adapter.errors import UsageError
 
 PREFIX = "FHIR_ADAPTER__"
@@ -32,6 +33,7 @@ PREFIX = "FHIR_ADAPTER__"
 FLAGS = (
     *("server", "folder", "study", "set", "out", "patients", "group", "list", "page_size", "publish", "publish_to"),
     *("deqm", "adjudication"),
+    *("engine", "workers", "spark_master"),
     *("cron", "jitter", "log_format"),
 )
 
@@ -55,6 +57,15 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-.]{0,64}$")]
 
 # An absolute address that others begin with; empty for ours.
 Address = Annotated[str, Field(pattern=r"^(https?://[^\s|,$?#]*[^\s|,$?#/])?$")]
+
+
+# Where a Spark cluster is, as Spark has it; empty for what the environment says.
+SparkMaster = Annotated[
+    str,
+    Field(
+        pattern=r"^(local(\[(\*|[1-9]\d*)\])?|spark://([^\s,/:]+|\[[0-9A-Fa-f:]+\]):\d+(,[^\s,/]+:\d+)*|yarn|k8s://\S+|sc://\S+)?$"
+    ),
+]
 
 
 class Hooks(BaseModel):
@@ -115,6 +126,9 @@ class Settings(BaseSettings):
     unreadable_lines: Annotated[int, Field(ge=0)] = 0
     folder_people: Literal["study", "everybody"] = "study"
     every_line: bool = False
+    engine: EngineName = "serial"
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    spark_master: SparkMaster = ""
     ca_file: Path | None = None
     base_url_aliases: tuple[str, ...] = ()
     download_hosts: tuple[str, ...] = ()

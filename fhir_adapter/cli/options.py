@@ -35,6 +35,9 @@ Deqm = Annotated[
     bool | None,
     typer.Option("--deqm/--no-deqm", help="Write the MeasureReports in the shape of the DEQM summary profile."),
 ]
+Engine = Annotated[str | None, typer.Option(metavar="serial|processes|spark", help="Who does the work.")]
+Workers = Annotated[int | None, typer.Option(help="Processes of the engine `processes`; 0: one per core.")]
+SparkMaster = Annotated[str | None, typer.Option(help="Master of the engine `spark`: local[2], spark://host:7077.")]
 PublishTo = Annotated[str | None, typer.Option(help="Another FHIR server to write the MeasureReports to.")]
 
 

@@ -13,6 +13,7 @@ from fhir_adapter.cli.options import (
     AsOf,
     Config,
     Deqm,
+    Engine,
     Folder,
     Full,
     Group,
@@ -27,8 +28,10 @@ from fhir_adapter.cli.options import (
     RetryQuarantine,
     Server,
     SetParameter,
+    SparkMaster,
     Study,
     Verbose,
+    Workers,
     given,
     settings_from,
 )
@@ -65,6 +68,9 @@ def run(
     publish: Publish = None,
     publish_to: PublishTo = None,
     deqm: Deqm = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    spark_master: SparkMaster = None,
     full: Full = False,
     accept_deletions: AcceptDeletions = False,
     log_format: LogFormat = None,
@@ -94,6 +100,9 @@ def fetch(
     group: Group = None,
     list: ListOf = None,
     page_size: PageSize = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    spark_master: SparkMaster = None,
     full: Full = False,
     accept_deletions: AcceptDeletions = False,
     retry_quarantine: RetryQuarantine = False,
@@ -144,7 +153,14 @@ def _stage(
 
 @app.command()
 def build(
-    config: Config = None, study: Study = None, set: SetParameter = None, out: Out = None, as_of: AsOf = ""
+    config: Config = None,
+    study: Study = None,
+    set: SetParameter = None,
+    out: Out = None,
+    as_of: AsOf = "",
+    engine: Engine = None,
+    workers: Workers = None,
+    spark_master: SparkMaster = None,
 ) -> None:
     """Map what was fetched to the cohort model and judge every person."""
     _stage("build", config, given(locals()), as_of)
@@ -152,7 +168,14 @@ def build(
 
 @app.command()
 def analyze(
-    config: Config = None, study: Study = None, set: SetParameter = None, out: Out = None, as_of: AsOf = ""
+    config: Config = None,
+    study: Study = None,
+    set: SetParameter = None,
+    out: Out = None,
+    as_of: AsOf = "",
+    engine: Engine = None,
+    workers: Workers = None,
+    spark_master: SparkMaster = None,
 ) -> None:
     """Compute times to event and every statistic of the study (builds first)."""
     _stage("analyze", config, given(locals()), as_of)
@@ -160,7 +183,14 @@ def analyze(
 
 @app.command()
 def report(
-    config: Config = None, study: Study = None, set: SetParameter = None, out: Out = None, as_of: AsOf = ""
+    config: Config = None,
+    study: Study = None,
+    set: SetParameter = None,
+    out: Out = None,
+    as_of: AsOf = "",
+    engine: Engine = None,
+    workers: Workers = None,
+    spark_master: SparkMaster = None,
 ) -> None:
     """Write the report (builds and analyses first)."""
     _stage("report", config, given(locals()), as_of)
@@ -176,6 +206,9 @@ def publish(
     publish: Publish = None,
     publish_to: PublishTo = None,
     deqm: Deqm = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    spark_master: SparkMaster = None,
     individual: Individual = False,
     dry_run: WouldSend = False,
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-EngineName = Literal["serial", "processes"]
+EngineName = Literal["serial", "processes", "spark"]
 
 
 class Engine(Protocol):
@@ -37,12 +37,19 @@ class Serial:
 
 
 @contextmanager
-def opened(name: EngineName = "serial", workers: int = 0) -> Iterator[Engine]:
-    """The engine of this name. `workers` is the number of processes, 0 for one per core. None is left afterwards."""
+def opened(name: EngineName = "serial", workers: int = 0, spark_master: str = "") -> Iterator[Engine]:
+    """The engine of this name. `workers` is the number of processes, 0 for one per core; `spark_master` is where the
+    cluster is. Nothing that was started is left afterwards.
+    """
     if name == "serial":
         yield Serial()
-        return
-    from fhir_adapter.engine.processes import Processes
+    elif name == "processes":
+        from fhir_adapter.engine.processes import Processes
 
-    with Processes(workers) as processes:
-        yield processes
+        with Processes(workers) as processes:
+            yield processes
+    else:
+        from fhir_adapter.engine.spark import Spark
+
+        with Spark(spark_master) as spark:
+            yield spark

@@ -34,7 +34,7 @@ ON_RESULTS = [
 ]
 RUN_HERE = [TUTORIAL, ADJUDICATION, BULK, INCREMENTAL, LOGIN, NIGHTS, NEW_STUDY, *ON_RESULTS]
 RUN_ELSEWHERE = [page(name) for name in ("README.md", "docs/how-to/your-own-server.md", "docs/how-to/sandboxes.md")]
-RUN_ELSEWHERE += [page("docs/how-to/new-hospital-codes.md")]
+RUN_ELSEWHERE += [page("docs/how-to/new-hospital-codes.md"), page("docs/how-to/spark.md")]
 # Its one command is that of the page about a server of one's own.
 SHOWN = [page("docs/reference/settings.md")]
 # These wait until they are stopped; tests/unattended and tests/sandbox run them.

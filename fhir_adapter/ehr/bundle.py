@@ -5,6 +5,8 @@ The Bundle around them is read leniently where it does not matter and strictly w
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from fhir_adapter.ehr.json_text import UNREADABLE, NotWhole, cut_out_array, looks_like_markup, without_bom
@@ -31,18 +33,6 @@ class NotABundle(ValueError):
         self.reason, self.issues = reason, issues
 
 
-class Bundle(msgspec.Struct, frozen=True):
-    """The Bundle itself. `entries` are the bytes of its entries, unread; `next` and `own` (what the server says it was
-    asked) are links as written.
-    """
-
-    type: str
-    total: int | None
-    next: str | None
-    entries: tuple[bytes, ...]
-    own: str | None = None
-
-
 class Entry(msgspec.Struct, frozen=True):
     """One entry, its resource as bytes (empty if it has none)."""
 
@@ -51,29 +41,58 @@ class Entry(msgspec.Struct, frozen=True):
     resource: bytes
 
 
+class Bundle(msgspec.Struct, frozen=True, dict=True):
+    """The Bundle itself. `next` and `own` (what the server says it was asked) are links as written.
+
+    `read` are its entries taken apart; None when one of them cannot be read, or holds no resource.
+    """
+
+    type: str
+    total: int | None
+    next: str | None
+    own: str | None
+    read: tuple[Entry, ...] | None
+    _written: bytes | tuple[bytes, ...]
+
+    @cached_property
+    def entries(self) -> tuple[bytes, ...]:
+        """The bytes of its entries, as written."""
+        if isinstance(self._written, tuple):
+            return self._written
+        return tuple(bytes(raw) for raw in _bundles.decode(self._written).entry or ())
+
+
 class _Link(msgspec.Struct):
     relation: str = ""
     url: str = ""
 
 
-class _Bundle(msgspec.Struct):
+class _Frame(msgspec.Struct):
     resourceType: str = ""
     type: str = ""
     total: msgspec.Raw = msgspec.Raw(b"null")
     link: list[_Link] | None = None
+
+
+class _Bundle(_Frame):
     entry: list[msgspec.Raw] | None = None
 
 
-class _Search(msgspec.Struct):
+class _Search(msgspec.Struct, gc=False):
     mode: str = ""
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     fullUrl: str = ""
     resource: msgspec.Raw = msgspec.Raw(b"null")
     search: _Search | None = None
 
 
+class _SoundBundle(_Frame):
+    entry: list[_Entry] | None = None
+
+
+_sound_bundles = msgspec.json.Decoder(_SoundBundle)
 _bundles = msgspec.json.Decoder(_Bundle)
 _entries = msgspec.json.Decoder(_Entry)
 _totals = msgspec.json.Decoder(int, strict=False)
@@ -85,23 +104,43 @@ def read_bundle(body: bytes) -> Bundle:
     if looks_like_markup(text):
         raise Malformed("HTML or XML came instead of FHIR JSON, as from a login or maintenance page")
     try:
+        sound = _sound_bundles.decode(text)
+        return _bundle(sound, text, text, _all_read(sound.entry or []))
+    except UNREADABLE:
+        return _read_leniently(text)
+
+
+def _read_leniently(text: bytes) -> Bundle:
+    """The Bundle around entries of which one is not as it should be."""
+    try:
         bundle = _bundles.decode(text)
-        entries = tuple(bytes(raw) for raw in bundle.entry or ())
+        return _bundle(bundle, text, tuple(bytes(raw) for raw in bundle.entry or ()))
     except msgspec.ValidationError:
         raise NotABundle(_what_came(text)) from None
     except UNREADABLE:
-        bundle, entries = _read_around_damage(text)
-    if bundle.resourceType != "Bundle":
+        return _bundle(*_read_around_damage(text))
+
+
+def _bundle(
+    frame: _Frame, text: bytes, written: bytes | tuple[bytes, ...], read: tuple[Entry, ...] | None = None
+) -> Bundle:
+    if frame.resourceType != "Bundle":
         raise NotABundle(_what_came(text), read_issues(text))
-    links = bundle.link or []
-    return Bundle(bundle.type, _total(bundle.total), _link(links, "next"), entries, _link(links, "self"))
+    links = frame.link or []
+    return Bundle(frame.type, _total(frame.total), _link(links, "next"), _link(links, "self"), read, written)
 
 
-def _read_around_damage(text: bytes) -> tuple[_Bundle, tuple[bytes, ...]]:
+def _all_read(entries: list[_Entry]) -> tuple[Entry, ...] | None:
+    """All entries at once, which is what costs least; None if one of them has to be looked at by itself."""
+    read = tuple(_entry(one) for one in entries)
+    return None if any(one.resource == b"null" for one in read) else read
+
+
+def _read_around_damage(text: bytes) -> tuple[_Frame, bytes, tuple[bytes, ...]]:
     """One entry that is not JSON (NaN, a lone surrogate, endless nesting) must not take others with it."""
     try:
         frame, entries = cut_out_array(text, "entry")
-        return _bundles.decode(frame), tuple(entries)
+        return _bundles.decode(frame), text, tuple(entries)
     except NotWhole:
         raise Malformed("the JSON is cut short") from None
     except msgspec.ValidationError:
@@ -137,10 +176,14 @@ def read_entry(raw: bytes) -> Entry:
         entry = _entries.decode(raw)
     except UNREADABLE:
         raise Unreadable("not-a-json-object") from None
-    resource = bytes(entry.resource)
-    if resource == b"null":
+    read = _entry(entry)
+    if read.resource == b"null":
         raise Unreadable("no-resource")
-    return Entry(entry.fullUrl, entry.search.mode if entry.search else "", resource)
+    return read
+
+
+def _entry(entry: _Entry) -> Entry:
+    return Entry(entry.fullUrl, entry.search.mode if entry.search else "", bytes(entry.resource))
 
 
 def is_outcome(resource: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_adapter.ehr.bundle import Bundle, file_resource, is_outcome, read_entry
+from fhir_adapter.ehr.bundle import Bundle, Entry, file_resource, is_outcome, read_entry
 from fhir_adapter.ehr.outcome import Issue, read_issues
 from fhir_adapter.fhir.deletion import Deletion
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
@@ -19,19 +19,25 @@ class Found:
         self.issues: list[Issue] = []
         self.matches: set[str] = set()
         self._type = type
+        if bundle.read is not None:
+            for position, entry in enumerate(bundle.read, start=1):
+                self._place(entry, f"page-{number}-entry-{position}")
+            return
         for position, raw in enumerate(bundle.entries, start=1):
-            self._place(raw, f"page-{number}-entry-{position}")
+            self._read(raw, f"page-{number}-entry-{position}")
 
-    def _place(self, raw: bytes, place: str) -> None:
+    def _read(self, raw: bytes, place: str) -> None:
         try:
-            entry = read_entry(raw)
+            self._place(read_entry(raw), place)
         except Unreadable as unreadable:
             self._quarantine(set_aside(self._type, raw, unreadable.reason, id=place))
-            return
-        if entry.mode == "outcome" or is_outcome(entry.resource):
+
+    def _place(self, entry: Entry, place: str) -> None:
+        filed = file_resource(self._type, entry.resource, place)
+        may_be_outcome = isinstance(filed, Quarantined) or filed.type == "OperationOutcome"
+        if entry.mode == "outcome" or (may_be_outcome and is_outcome(entry.resource)):
             self.issues.extend(read_issues(entry.resource) or (Issue("error", "other"),))
             return
-        filed = file_resource(self._type, entry.resource, place)
         if isinstance(filed, Quarantined):
             self._quarantine(filed)
             return

@@ -1,0 +1,79 @@
+"""Measured figures held against `goals.toml`, as a table."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+LENIENCE = 2.0
+"""How far a figure may stay behind its goal before `make bench-quick` fails."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured; None, with the reason as `note`, where that was not possible."""
+
+    name: str
+    value: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Goal:
+    name: str
+    at_least: float | None = None
+    at_most: float | None = None
+    quick: bool = True
+
+    @property
+    def floor(self) -> float:
+        """Beyond this `make bench-quick` fails."""
+        return self.at_least / LENIENCE if self.at_least is not None else (self.at_most or 0) * LENIENCE
+
+    def is_met(self, value: float) -> bool:
+        return self._beyond(value, self.at_least if self.at_least is not None else self.at_most or 0)
+
+    def is_far_off(self, value: float) -> bool:
+        return not self._beyond(value, self.floor)
+
+    def _beyond(self, value: float, bound: float) -> bool:
+        return value >= bound if self.at_least is not None else value <= bound
+
+    def __str__(self) -> str:
+        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+
+
+@cache
+def goals() -> dict[str, Goal]:
+    written = tomllib.loads(Path(__file__).with_name("goals.toml").read_text(encoding="utf-8"))
+    return {one["name"]: Goal(**one) for one in written["goal"]}
+
+
+def table(title: str, figures: Sequence[Figure], *, quick: bool) -> Iterator[str]:
+    """The lines of a table in Markdown; with the floors where they count."""
+    yield f"| {title} | measured | goal | {'floor | ' if quick else ''}|"
+    yield "|---|---|---|---|" + ("---|" if quick else "")
+    for one in figures:
+        goal = goals().get(one.name)
+        value = "not measured" if one.value is None else f"{one.value:.2g}" if one.value < 10 else f"{one.value:.0f}"
+        floor = f"{goal.floor:g} | " if quick and goal and goal.quick else "none | " if quick else ""
+        yield f"| {one.name} | {value} | {goal or 'none'} | {floor}{_remark(one, goal)} |"
+
+
+def _remark(figure: Figure, goal: Goal | None) -> str:
+    missed = goal is not None and figure.value is not None and not goal.is_met(figure.value)
+    return "; ".join(word for word in ("below the goal" if missed else "", figure.note) if word)
+
+
+def far_off(figures: Sequence[Figure]) -> list[Figure]:
+    """Those that a quick run fails for: below the floor, or not measured at all."""
+    held = [(one, goals()[one.name]) for one in figures if one.name in goals() and goals()[one.name].quick]
+    return [one for one, goal in held if one.value is None or goal.is_far_off(one.value)]
+
+
+def held(figures: Sequence[Figure]) -> list[Figure]:
+    """Those that have a floor."""
+    return [one for one in figures if one.name in goals() and goals()[one.name].quick]

@@ -47,11 +47,13 @@ class Incidence:
         return [step for step in self.steps if step.time <= day][-1]
 
     def interval(self, day: float) -> Limits:
-        """The interval on `day`: of no width before the first event of the cause, none once everybody had it."""
+        """The interval on `day`: none before the first event of the cause (but a plain one, of no width), and none once
+        everybody had it.
+        """
         step = self.at(day)
-        if step.incidence == 0.0:
+        if step.incidence == 0.0 and self.ci == "plain":
             return 0.0, 0.0
-        if step.incidence >= 1.0 - _SAME:
+        if step.incidence == 0.0 or step.incidence >= 1.0 - _SAME:
             return None, None
         return limits(step.incidence, step.variance, self.ci, self.ci_level)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.estimate import NO_INTERVAL, Estimate
 from fhir_adapter.cohort.study import Parameters, Study
 
 _AROUND = ("value", "ci_low", "ci_high")
@@ -86,7 +86,8 @@ def _withheld(one: Estimate, fields: Sequence[str], least: int) -> Estimate:
     if not names:
         return one
     gone: dict[str, object] = {name: 0 if name in ("n", "missing") else None for name in names}
-    told = {name: said for name, said in one.parameters.items() if name in Parameters.model_fields}
+    kept = Parameters.model_fields.keys() | ({NO_INTERVAL} if "value" not in names else set())
+    told = {name: said for name, said in one.parameters.items() if name in kept}
     return one.model_copy(update={**gone, "suppressed": tuple(names), "parameters": told})
 
 

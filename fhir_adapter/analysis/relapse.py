@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fhir_adapter.analysis.cumulative_incidence import Incidence, cumulative_incidence
-from fhir_adapter.analysis.survival_estimates import NO_WIDTH, PARAMETERS, not_estimable
-from fhir_adapter.cohort.estimate import Estimate, EventTime
+from fhir_adapter.analysis.survival_estimates import NO_EVENT, NOBODY_LEFT, PARAMETERS, not_estimable
+from fhir_adapter.cohort.estimate import NO_INTERVAL, Estimate, EventTime
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 
@@ -46,10 +46,10 @@ def _at_month(name: str, label: str, incidence: Incidence | None, months: int, m
     day = float(months * settings.month_days)
     reason = not_estimable(incidence is not None, incidence is not None and incidence.reaches(day), study)
     step = incidence.at(day) if incidence and not reason else None
-    low, high = incidence.interval(day) if incidence and step else (None, None)
+    low, high = incidence.interval(day) if incidence and step and step.incidence else (None, None)
     parameters = settings.named(*PARAMETERS["PFS"], "km_ci", "beyond_last_time")
-    if step and not step.incidence:
-        parameters["interval"] = NO_WIDTH
+    if step and low is None:
+        parameters[NO_INTERVAL] = NOBODY_LEFT if step.incidence else NO_EVENT
     return Estimate(
         id=f"{name}.{months}m",
         endpoint=name,
@@ -57,7 +57,7 @@ def _at_month(name: str, label: str, incidence: Incidence | None, months: int, m
         timepoint_months=months,
         method="aalen-johansen",
         value=step.incidence if step else None,
-        ci_level=settings.ci_level if low is not None else None,
+        ci_level=settings.ci_level if step else None,
         ci_low=low,
         ci_high=high,
         n=incidence.n if incidence else 0,

@@ -23,7 +23,8 @@ _SAME = 2.0**-26  # two survival values closer than this are one value, computed
 class CurveStep:
     """What is known at `time` (days), after the events of that day.
 
-    `at_risk` counts the people just before them. The interval is None once nobody is left.
+    `at_risk` counts the people just before them. The interval is None once nobody is left, and a log-log one before
+    the first event.
     """
 
     time: int
@@ -115,11 +116,11 @@ def kaplan_meier(
 
 
 def _limits(survival: float, greenwood: float, ci: IntervalType, level: float) -> Limits:
-    """The interval of one step: no width before the first event, not defined with nobody left."""
-    if greenwood == 0.0 and survival > 0.0:
-        return survival, survival
-    if survival <= 0.0:
+    """The interval of one step. At 0, and by log-log at 1, the transformation has no value, so R gives none either."""
+    if survival <= 0.0 or (greenwood == 0.0 and ci == "loglog"):
         return None, None
+    if greenwood == 0.0:
+        return survival, survival
     return limits(survival, survival**2 * greenwood, ci, level)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fhir_adapter.analysis.restricted_mean import restricted_mean
 from fhir_adapter.analysis.summaries import Figure, median_and_range
 from fhir_adapter.analysis.survival import Curve, curve
-from fhir_adapter.cohort.estimate import Endpoint, Estimate, EventTime
+from fhir_adapter.cohort.estimate import NO_INTERVAL, Endpoint, Estimate, EventTime
 from fhir_adapter.cohort.finding import Json
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
@@ -26,7 +26,9 @@ NAMES: dict[Endpoint, str] = {
 POPULATIONS: dict[Endpoint, str] = {"DOR": "responders", "DOCR": "complete-responders"}
 NOBODY = "nobody with a follow-up time in days"
 NOT_THAT_LONG = "nobody was followed that long"
-NO_WIDTH = "no width: no event so far"
+# Why a probability of 1 or of 0 has no interval: its variance is 0, which says nothing about other people.
+NO_EVENT = "no event so far"
+NOBODY_LEFT = "nobody is left without the event"
 _TIME = ("data_cut", "time_origin", "month_days", "partial_date_policy", "alive_after_cut", "undated_death")
 _PROGRESSION = (*_TIME, "pfs_censor", "new_therapy", "allo_hct_in_cr", "ir_policy")
 PARAMETERS: dict[Endpoint, tuple[str, ...]] = {
@@ -89,10 +91,11 @@ def at_month(endpoint: Endpoint, known: Curve | None, months: int, missing: int,
     day = float(months * settings.month_days)
     reason = not_estimable(known is not None, known is not None and known.reaches(day), study)
     step = known.at(day) if known and not reason else None
-    interval = (step.ci_low, step.ci_high) if step else (None, None)
+    low, high = (step.ci_low, step.ci_high) if step else (None, None)
     parameters = study.parameters.named(*PARAMETERS[endpoint], "km_ci", "beyond_last_time")
-    if step and step.survival == 1:
-        parameters["interval"] = NO_WIDTH
+    if step and step.survival in (0, 1):
+        low, high = None, None
+        parameters[NO_INTERVAL] = NO_EVENT if step.survival else NOBODY_LEFT
     return Estimate(
         id=f"{endpoint.lower()}.{months}m",
         endpoint=endpoint,
@@ -101,9 +104,9 @@ def at_month(endpoint: Endpoint, known: Curve | None, months: int, missing: int,
         population=POPULATIONS.get(endpoint, "infused"),
         method="kaplan-meier",
         value=step.survival if step else None,
-        ci_level=settings.ci_level if interval != (None, None) else None,
-        ci_low=interval[0],
-        ci_high=interval[1],
+        ci_level=settings.ci_level if step else None,
+        ci_low=low,
+        ci_high=high,
         n=known.n if known else 0,
         events=known.events_by(day) if known else None,
         at_risk=known.at_risk(day) if known else None,
@@ -126,11 +129,12 @@ def _restricted_mean(endpoint: Endpoint, known: Curve | None, months: int, missi
     month = float(settings.month_days)
     reason = not_estimable(known is not None, known is not None and known.reaches(months * month), study)
     mean = restricted_mean(known, months * month) if known and not reason else None
+    spread = mean if mean and mean.standard_error else None
     parameters = settings.named(*PARAMETERS[endpoint], "beyond_last_time")
     if mean:
         parameters["standard_error"] = mean.standard_error / month
-        if not mean.standard_error:
-            parameters["interval"] = NO_WIDTH
+        if not spread:
+            parameters[NO_INTERVAL] = NOBODY_LEFT if known and known.events_by(months * month) else NO_EVENT
     return Estimate(
         id=f"{endpoint.lower()}.rmst.{months}m",
         endpoint=endpoint,
@@ -141,8 +145,8 @@ def _restricted_mean(endpoint: Endpoint, known: Curve | None, months: int, missi
         value=mean.value / month if mean else None,
         unit="mo",
         ci_level=settings.ci_level if mean else None,
-        ci_low=mean.ci_low / month if mean else None,
-        ci_high=mean.ci_high / month if mean else None,
+        ci_low=spread.ci_low / month if spread else None,
+        ci_high=spread.ci_high / month if spread else None,
         n=known.n if known else 0,
         events=known.events_by(months * month) if known else None,
         at_risk=known.at_risk(months * month) if known else None,

@@ -54,9 +54,11 @@ def result(estimate: Estimate, digits: int) -> str:
 
 
 def interval(estimate: Estimate, digits: int) -> str:
-    """The ends of the confidence interval: `7.9 to 83.2`; empty when there is none."""
+    """The ends of the confidence interval: `7.9 to 83.2`, or `not estimable`; empty when there is none."""
     if estimate.ci_level is None or estimate.not_estimable or {"ci_low", "ci_high"} & set(estimate.suppressed):
         return ""
+    if estimate.no_interval:
+        return NOT_ESTIMABLE
     if estimate.ci_low is None and estimate.ci_high is None:
         return ""
     return " to ".join(limit(end, estimate, digits) for end in (estimate.ci_low, estimate.ci_high))
@@ -87,6 +89,7 @@ def sentence(estimate: Estimate, digits: int) -> str:
         return f"{NOT_ESTIMABLE}: {estimate.not_estimable}"
     main = ", ".join(part for part in (fraction(estimate), result(estimate, digits)) if part)
     around, between = span(estimate, digits), interval(estimate, digits)
-    beside = (around and f"range {around}", between and f"{level(estimate)} CI {between}")
+    why = f": {estimate.no_interval}" if between == NOT_ESTIMABLE else ""
+    beside = (around and f"range {around}", between and f"{level(estimate)} CI {between}{why}")
     said = "; ".join(part for part in beside if part)
     return f"{main} ({said})" if said else main

@@ -8,6 +8,9 @@ from typing import Literal
 from fhir_adapter.cohort.events import Frozen
 from fhir_adapter.cohort.finding import Json
 
+NO_INTERVAL = "no_interval"
+"""The parameter that says why a value stands without the interval that its method has."""
+
 Endpoint = Literal["OS", "PFS", "DOR", "DOCR", "EFS", "TTNT", "TTP"]
 
 
@@ -74,3 +77,8 @@ class Estimate(Frozen):
     missing: int = 0
     suppressed: tuple[str, ...] = ()
     parameters: dict[str, Json] = {}
+
+    @property
+    def no_interval(self) -> str:
+        """Why the interval cannot be estimated although the value can; empty when it can, or when there is neither."""
+        return str(self.parameters.get(NO_INTERVAL, ""))

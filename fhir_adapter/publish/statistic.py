@@ -109,8 +109,8 @@ def _interval(estimate: Estimate) -> Iterator[Resource]:
         if end is not None and math.isfinite(end):
             yield {"url": name, "valueDecimal": exact(end)}
         else:
-            unbounded = "positive-infinity" if name == "ciHigh" and not is_share(estimate) else "unknown"
-            yield {"url": name, "valueQuantity": absent(unbounded, estimate.unit)}
+            is_open = name == "ciHigh" and not is_share(estimate) and not estimate.no_interval
+            yield {"url": name, "valueQuantity": absent("positive-infinity" if is_open else "unknown", estimate.unit)}
 
 
 def _parameter(name: str, setting: Json) -> Resource:

@@ -100,9 +100,11 @@ def _headlines(material: Material) -> Iterator[tuple[str, str, str]]:
 
 
 def _unsaid(estimates: Iterable[Estimate]) -> dict[str, list[str]]:
-    """What cannot be estimated, by reason."""
+    """What cannot be estimated, the value or its interval alone, by reason."""
     by_reason: dict[str, list[str]] = {}
     for estimate in estimates:
         if estimate.not_estimable:
             by_reason.setdefault(estimate.not_estimable, []).append(estimate.label)
+        elif estimate.no_interval:
+            by_reason.setdefault(f"Interval: {estimate.no_interval}", []).append(estimate.label)
     return by_reason

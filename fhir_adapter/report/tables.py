@@ -157,8 +157,14 @@ def _endpoint(one: Estimate) -> str:
 def _with_interval(one: Estimate | None, digits: int) -> str:
     if one is None:
         return DASH
-    around = wording.interval(one, digits).replace(" ", _UNBROKEN)
-    return f"{wording.result(one, digits)} ({around})" if around else wording.result(one, digits)
+    around = _around(one, digits).replace(" ", _UNBROKEN)
+    return " ".join(part for part in (wording.result(one, digits), around) if part)
+
+
+def _around(one: Estimate, digits: int) -> str:
+    """The interval in brackets: `(7.9 to 83.2)`, `(interval not estimable)`."""
+    between = wording.interval(one, digits)
+    return f"({'interval ' if one.no_interval else ''}{between})" if between else ""
 
 
 def rate(estimate: Estimate | None, digits: int) -> str:
@@ -170,8 +176,7 @@ def rate(estimate: Estimate | None, digits: int) -> str:
         return share
     if 0 < (estimate.denominator or 0) <= estimate.missing:
         return "not known"  # 0 of 12, when nobody was assessed, would be read as "none"
-    around = wording.interval(estimate, digits)
-    return " ".join(part for part in (wording.fraction(estimate), share, around and f"({around})") if part)
+    return " ".join(part for part in (wording.fraction(estimate), share, _around(estimate, digits)) if part)
 
 
 def told_field(estimate: Estimate, field: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fhir_adapter.analysis.guards import TimesRefused, checked_times
+from fhir_adapter.analysis.intervals import IntervalType, Limits
 from fhir_adapter.analysis.proportions import clopper_pearson, wilson
 from fhir_adapter.analysis.rounding import half_up, percent, plain
 from fhir_adapter.analysis.survival import Curve, kaplan_meier
@@ -38,9 +39,12 @@ def test_an_event_at_time_0_takes_effect_at_once() -> None:
     assert survival(known) == [(0, 0.5), (4, 0.5)]
 
 
-def test_all_censored_stays_at_one_with_an_interval_of_no_width() -> None:
-    known = kaplan_meier([3, 9], [0, 0])
-    assert {(s.survival, s.ci_low, s.ci_high) for s in known.steps} == {(1.0, 1.0, 1.0)}
+@pytest.mark.parametrize(("kind", "limits"), [("loglog", (None, None)), ("log", (1.0, 1.0)), ("plain", (1.0, 1.0))])
+def test_all_censored_stays_at_one_without_an_interval_or_as_r_has_it_with_one_of_no_width(
+    kind: IntervalType, limits: Limits
+) -> None:
+    known = kaplan_meier([3, 9], [0, 0], ci=kind)
+    assert {(s.survival, s.ci_low, s.ci_high) for s in known.steps} == {(1.0, *limits)}
     assert known.median() is None
     assert known.median_interval() == (None, None)
 

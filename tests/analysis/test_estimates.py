@@ -39,8 +39,7 @@ def test_an_empty_cohort_says_of_every_statistic_that_it_cannot_be_estimated() -
 
 def test_one_person_alive_gives_estimates_without_a_crash() -> None:
     found = estimates(person("CR 2024-02-01", "visit 2024-09-01"))
-    assert (found["os.6m"].value, found["os.6m"].ci_low, found["os.6m"].ci_high) == (1.0, 1.0, 1.0)
-    assert found["os.6m"].parameters["interval"] == "no width: no event so far"
+    assert found["os.6m"].value == 1.0
     assert found["os.12m"].not_estimable == "nobody was followed that long"
     assert found["os.median"].not_reached
     assert found["response.cr"].numerator == 1
@@ -51,7 +50,24 @@ def test_a_median_that_is_reached_is_in_months_of_the_length_given() -> None:
     assert (found["os.median"].value, found["os.median"].unit) == (2.0, "mo")
     assert not found["os.median"].not_reached
     assert found["os.6m"].value == 0.0
-    assert found["os.6m"].ci_level is None
+
+
+@pytest.mark.parametrize("kind", ["loglog", "log", "plain"])
+def test_a_probability_of_one_or_of_nought_has_no_interval_and_says_why(kind: str) -> None:
+    """Its variance is 0. R by log and plain gives limits without width, which a reader would take for certainty."""
+    alive = estimates(person("CR 2024-09-01", "visit 2024-09-01"), km_ci=kind, rmst_months=(6,))
+    dead = estimates(person("death 2024-03-01"), km_ci=kind, rmst_months=(6,))
+    none_left, no_event = "nobody is left without the event", "no event so far"
+    for one, value, why in (
+        (alive["os.6m"], 1.0, no_event),
+        (alive["nrm.6m"], 0.0, no_event),
+        (alive["os.rmst.6m"], pytest.approx(6.0), no_event),
+        (dead["os.6m"], 0.0, none_left),
+        (dead["nrm.6m"], 1.0, none_left),
+        (dead["os.rmst.6m"], pytest.approx(60 / 30.4375), none_left),
+    ):
+        assert (one.value, one.ci_level, one.ci_low, one.ci_high) == (value, 0.95, None, None)
+        assert (one.no_interval, one.not_estimable) == (why, "")
 
 
 def test_a_curve_that_stays_at_one_half_tells_the_other_median_too() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fhir_adapter.analysis.cumulative_incidence import cumulative_incidence
 from fhir_adapter.analysis.guards import TimesRefused
+from fhir_adapter.analysis.intervals import IntervalType, Limits
 from fhir_adapter.analysis.restricted_mean import restricted_mean
 from fhir_adapter.analysis.survival import kaplan_meier
 
@@ -52,8 +53,11 @@ def test_with_one_cause_it_is_one_minus_kaplan_meier_with_greenwood_s_variance()
         assert (low, high) == pytest.approx((1 - step.ci_high, 1 - step.ci_low))
 
 
-def test_before_the_first_event_of_the_cause_the_interval_has_no_width() -> None:
-    assert cumulative_incidence([1, 2, 3], [2, 1, 0], 1).interval(1) == (0.0, 0.0)
+@pytest.mark.parametrize(("kind", "limits"), [("loglog", (None, None)), ("log", (None, None)), ("plain", (0.0, 0.0))])
+def test_before_the_first_event_of_the_cause_there_is_no_interval_or_as_r_has_it_one_of_no_width(
+    kind: IntervalType, limits: Limits
+) -> None:
+    assert cumulative_incidence([1, 2, 3], [2, 1, 0], 1, ci=kind).interval(1) == limits
 
 
 @pytest.mark.parametrize("kind", ["plain", "log", "loglog"])

@@ -282,7 +282,7 @@ def test_a_death_after_progression_is_no_death_without_it() -> None:
     people = (person("PD 2024-02-01", "death 2024-03-01", name="a"), person("SD 2024-12-01", name="b"))
     found = estimates(*people)
     assert (found["relapse.6m"].value, found["nrm.6m"].value) == (0.5, 0.0)
-    assert found["nrm.6m"].parameters["interval"] == "no width: no event so far"
+    assert found["nrm.6m"].no_interval == "no event so far"
 
 
 def test_another_event_of_pfs_competes_with_both() -> None:

@@ -127,6 +127,16 @@ def test_a_median_that_is_not_reached_is_temp_unknown_and_its_upper_limit_infini
     assert said["ciHigh"]["valueQuantity"]["_value"]["extension"][0]["valueCode"] == "positive-infinity"
 
 
+@pytest.mark.parametrize("unit", ["1", "mo"])
+def test_an_interval_that_cannot_be_estimated_has_no_limits_and_says_why(unit: str) -> None:
+    why = {"no_interval": "no event so far"}
+    found = replaced("os.12m", value=1.0, unit=unit, ci_low=None, ci_high=None, parameters=why)
+    said = statistic(group(reports(built(found))["os"], "os.12m"))
+    for end in ("ciLow", "ciHigh"):
+        assert said[end]["valueQuantity"]["_value"]["extension"] == [{"url": ABSENT, "valueCode": "unknown"}]
+    assert said["parameters"] == why
+
+
 def test_a_lower_limit_that_the_data_do_not_bound_is_unknown_not_infinite() -> None:
     said = statistic(group(reports(built())["os"], "os.median"))
     assert said["ciLow"]["valueQuantity"]["_value"]["extension"][0]["valueCode"] == "unknown"

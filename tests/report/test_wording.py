@@ -56,6 +56,12 @@ def test_without_any_limit_no_interval_is_said() -> None:
     assert wording.sentence(not_reached("OS", None, 0), 1) == "not reached"
 
 
+def test_a_value_whose_interval_cannot_be_estimated_says_why() -> None:
+    one = CR.model_copy(update={"ci_low": None, "ci_high": None, "parameters": {"no_interval": "no event so far"}})
+    assert wording.interval(one, 1) == "not estimable"
+    assert wording.sentence(one, 1) == "6/12, 50% (95% CI not estimable: no event so far)"
+
+
 def test_what_cannot_be_estimated_says_why_and_no_number() -> None:
     one = CR.model_copy(update={"value": None, "not_estimable": "nobody was assessed"})
     assert wording.result(one, 1) == "not estimable"

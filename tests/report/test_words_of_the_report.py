@@ -180,6 +180,6 @@ def test_an_endpoint_is_one_line_with_every_statistic_and_its_interval() -> None
     whole = of_the_study(rmst_months=[6])
     (line,) = endpoints(whole.of("os"), whole.study).rows
     told = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in line]
-    assert told[:3] == ["Overall survival", "100% (100 to 100)", "50.5% (7.9 to 83.2)"]
+    assert told[:3] == ["Overall survival", "100% (interval not estimable)", "50.5% (7.9 to 83.2)"]
     assert told[3] == "not reached (9.3 to not reached)"
     assert told[5:] == ["12", "3", "–"]

@@ -1,11 +1,12 @@
 # Everything that can be done here. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers test-browser bench check site fixtures lock clean
+.PHONY: help setup demo test test-servers test-browser test-spark bench check site fixtures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+SPARK := $(VENV)/spark
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 help:  ## list what can be done
@@ -37,6 +38,14 @@ test-servers: setup  ## test against HAPI and Medplum (needs a JDK 17, Maven and
 test-browser: setup  ## look at the pages in Chromium (installed when it is missing and we are root; needs Node 20 with npm)
 	@$(BIN)/python -m pytest tests/browser
 
+test-spark: $(SPARK)  ## test on Spark, in one process and on a cluster of this machine (needs a JDK 17; installs PySpark)
+	@$(BIN)/python -m pytest tests/spark
+
+# Half a gigabyte that only these tests and sites with a cluster need. It is published as source alone: pip builds it.
+$(SPARK): requirements-spark.lock | setup
+	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
 bench: setup  ## measure the extraction and big folders against their baselines (many minutes; quiet machine)
 	@$(BIN)/python benchmarks/extraction.py
 	@$(BIN)/python benchmarks/folder.py
@@ -53,9 +62,13 @@ site: setup  ## build the documentation into build/site (a broken link fails)
 fixtures: setup  ## write the invented patients again from their tables
 	@$(BIN)/python fixtures/generate.py
 
-lock:  ## renew requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra dev --extra fast --universal --python-version 3.11 --upgrade --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --output-file requirements.lock
+LOCK := uv pip compile --universal --python-version 3.11 --upgrade --generate-hashes --no-emit-index-url \
+    --no-emit-find-links --no-header --no-annotate --quiet
+OF_SPARK := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"])
+
+lock:  ## renew requirements.lock and requirements-spark.lock (needs uv)
+	@$(LOCK) pyproject.toml --extra dev --extra fast --output-file requirements.lock
+	@$(BIN)/python -c '$(OF_SPARK)' | $(LOCK) - --constraint requirements.lock --output-file requirements-spark.lock
 
 clean:  ## remove the environment, the outputs and every cache
 	@rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,8 +1,8 @@
 """Work on a Spark cluster, by its DataFrames alone, which every kind of cluster and Spark Connect have.
 
-Tasks go out in waves: a DataFrame of one task a partition, mapped to outcomes. What a wave brings back is held here
-until it is read, so waves are cut by how big answers have been. What is lost with a worker is computed by another.
-Workers need this package in the same version, and the files that tasks name at the same place.
+Tasks go out in waves, a DataFrame each, mapped to outcomes. What a wave brings back is held here until it is read, so
+waves are cut by how big answers have been. What is lost with a worker is computed by another. Workers need this package
+in the same version, and the files that tasks name at the same place.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ R = TypeVar("R")
 _FIRST_WAVE = 32  # tasks, while nobody knows how big an answer is
 _WAVE = 256
 _BYTES = 32 << 20  # of the tasks of a wave, and about of its answers: Spark's driver holds them several times over
+_SHARES = (
+    3  # parts of a wave for each core: each costs Spark a quarter of a second, and one may take longer than others
+)
+_CORES_UNKNOWN = 32  # Spark Connect does not tell how many there are
 _READY_IN_S = 300.0  # a cluster that is shared, or has to start machines first, takes its time
 
 _OUTCOMES = "number long, outcome binary"
@@ -125,11 +129,18 @@ def _wave(packets: Iterator[bytes], limit: int) -> Iterator[bytes]:
 
 def _outcomes(spark: Any, work: bytes, tasks: list[bytes]) -> list[bytes]:
     """In the order of the tasks."""
-    spark.conf.set("spark.sql.leafNodeDefaultParallelism", len(tasks))  # each task can go to another worker
+    spark.conf.set("spark.sql.leafNodeDefaultParallelism", min(len(tasks), _SHARES * _cores(spark)))
     sent = pyarrow.table({"number": range(len(tasks)), "task": pyarrow.array(tasks, pyarrow.binary())})
     came = spark.createDataFrame(sent).mapInArrow(partial(_carried_out, work), _OUTCOMES).toArrow()
     outcomes = dict(zip(came["number"].to_pylist(), came["outcome"].to_pylist(), strict=True))
     return [outcomes[number] for number in range(len(tasks))]
+
+
+def _cores(spark: Any) -> int:
+    try:
+        return int(spark.sparkContext.defaultParallelism)
+    except AttributeError:
+        return _CORES_UNKNOWN
 
 
 def _carried_out(work: bytes, batches: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:

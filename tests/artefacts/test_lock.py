@@ -15,18 +15,27 @@ ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-ENTRIES = [entry for entry in re.split(r"\n(?=\S)", LOCK.strip()) if not entry.startswith("#")]
+SPARK_LOCK = (ROOT / "requirements-spark.lock").read_text(encoding="utf-8")
+
+
+def entries(lock: str) -> list[str]:
+    return [entry for entry in re.split(r"\n(?=\S)", lock.strip()) if not entry.startswith("#")]
+
+
+ENTRIES = entries(LOCK) + entries(SPARK_LOCK)
 LOCKED = [Requirement(entry.partition("\\")[0]) for entry in ENTRIES]
 WANTED = [
     Requirement(text)
     for text in PROJECT["project"]["dependencies"]
     + PROJECT["project"]["optional-dependencies"]["dev"]
+    + PROJECT["project"]["optional-dependencies"]["fast"]
+    + PROJECT["project"]["optional-dependencies"]["spark"]
     + PROJECT["build-system"]["requires"]
 ]
 
 
-def test_the_lock_names_no_host_and_no_index() -> None:
-    assert not re.search(r"://|--(extra-)?index|--find-links|--trusted-host|@ ", LOCK)
+def test_the_locks_name_no_host_and_no_index() -> None:
+    assert not re.search(r"://|--(extra-)?index|--find-links|--trusted-host|@ ", LOCK + SPARK_LOCK)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.partition("=")[0])

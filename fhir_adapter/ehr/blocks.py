@@ -42,13 +42,12 @@ def read_blocks(opened: BinaryIO, max_line: int, start: int = 0, stop: int | Non
     buffer, kept = bytearray(BLOCK_BYTES), 0
     offset = _first_line(opened, start)
     while stop is None or offset < stop:
-        read = opened.readinto(memoryview(buffer)[kept:])  # type: ignore[attr-defined]  # every file we open has it
+        read = _read_into(opened, memoryview(buffer)[kept:])
         filled = kept + read
         cut = buffer.rfind(b"\n", 0, filled) + 1
         if read and not cut and filled > max_line:
-            overlong, kept = _pass_over(opened, buffer, filled, offset)
-            yield overlong[0]
-            offset = overlong[1]
+            overlong, offset, kept = _pass_over(opened, buffer, filled, offset)
+            yield overlong
         elif read and not cut:
             buffer, kept = (buffer if filled < len(buffer) else buffer + bytes(len(buffer))), filled
         else:
@@ -77,18 +76,21 @@ def _first_line(opened: BinaryIO, start: int) -> int:
     return at
 
 
-def _pass_over(opened: BinaryIO, buffer: bytearray, filled: int, offset: int) -> tuple[tuple[Overlong, int], int]:
+def _pass_over(opened: BinaryIO, buffer: bytearray, filled: int, offset: int) -> tuple[Overlong, int, int]:
     """The long line, where the next one begins, and how much of that is in the buffer already."""
     sample, digest, begin = bytes(buffer[:_SAMPLE]), hashlib.sha256(memoryview(buffer)[:filled]), offset
-    offset += filled
-    while read := opened.readinto(buffer):  # type: ignore[attr-defined]
+    end, offset = 0, offset + filled
+    while not end and (read := _read_into(opened, buffer)):
         end = buffer.find(b"\n", 0, read) + 1
         digest.update(memoryview(buffer)[: end or read])
-        if end:
-            buffer[: read - end] = buffer[end:read]
-            return (Overlong(begin, sample, digest.hexdigest()), offset + end), read - end
-        offset += read
-    return (Overlong(begin, sample, digest.hexdigest()), offset), 0
+        offset += end or read
+    kept = read - end if end else 0
+    buffer[:kept] = buffer[end : end + kept]
+    return Overlong(begin, sample, digest.hexdigest()), offset, kept
+
+
+def _read_into(opened: BinaryIO, buffer: bytearray | memoryview) -> int:
+    return opened.readinto(buffer)  # type: ignore[attr-defined, no-any-return]  # BinaryIO lacks what all our files have
 
 
 def ranges(size: int, parts: int) -> list[tuple[int, int]]:

@@ -42,7 +42,7 @@ def _gzip(path: Path) -> BinaryIO:
         from isal import igzip
     except ImportError:
         return cast(BinaryIO, gzip.open(path))
-    return cast(BinaryIO, igzip.open(path))  # type: ignore[no-untyped-call]
+    return cast(BinaryIO, igzip.open(path))  # type: ignore[no-untyped-call]  # isal tells no types
 
 
 class _Zstandard(io.RawIOBase):

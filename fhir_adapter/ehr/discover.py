@@ -1,93 +1,187 @@
-"""Every resource of a few types in files of any size, read through their lenses and not kept."""
+"""Whom the records of some treatments are about, and which Patients there are, in files of any size.
+
+Every function here can be asked about parts of files: what is found in all of them is what is in the files. What cannot
+be read, or a file that ends too early, is told by whoever reads about somebody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+import msgspec
 
 from fhir_adapter.ehr.blocks import Block, read_blocks
 from fhir_adapter.ehr.contents import Contents
 from fhir_adapter.ehr.folder import MAX_RESOURCE_BYTES, FolderFile, opened_whole, read_pages
-from fhir_adapter.ehr.json_text import without_bom
+from fhir_adapter.ehr.json_text import UNREADABLE, without_bom
 from fhir_adapter.ehr.ndjson import Line
-from fhir_adapter.ehr.prefilter import every_line
-from fhir_adapter.fhir.r4 import Resource, decode
-from fhir_adapter.fhir.record import Record, Unreadable, read_record
+from fhir_adapter.ehr.parts import Part, read_here_and_there
+from fhir_adapter.errors import StreamIncomplete
+from fhir_adapter.fhir.r4 import PatientLink
+from fhir_adapter.fhir.record import Record, Unreadable, patient_id, person_of, read_record
 from fhir_adapter.fhir.resource_types import kind_of
+from fhir_adapter.fhir.treatment import Told, Treatment, read_told, read_told_lines
+
+Matters = Callable[[str, Treatment], bool]
+"""Does a treatment, a resource of this type, matter?"""
+
+_REMEMBERED = 1 << 12
+_links = msgspec.json.Decoder(tuple[PatientLink, ...])
 
 
-class Seen(NamedTuple):
-    """A resource that was come across, and its record as far as that is needed."""
-
-    resource: Resource
-    body: bytes
-    record: Record | None = None
-
-    @property
-    def person(self) -> str:
-        """The id of the Patient it is about, empty for nobody's."""
-        return (self.record or read_record(self.body)).person
+class _Kind(msgspec.Struct, gc=False):
+    resourceType: str = ""
 
 
-def discover(file: FolderFile, types: Collection[str]) -> Iterator[Seen]:
-    """The resources of these types in a file.
+_kinds = msgspec.json.Decoder(_Kind)
 
-    What cannot be read is passed over here: whoever reads the file about somebody meets it again. `StreamIncomplete`
-    when the file is cut short or damaged.
+
+class Found(msgspec.Struct):
+    """`people` have a record of a treatment that matters; `patients` have a Patient; `links` are pairs of Patients of
+    whom one points to the other.
     """
-    if file.kind != "ndjson":
-        for page in read_pages(file):
-            yield from _of_types(page.records, types)
-        return
-    with opened_whole(file) as opened:
-        for count, block in enumerate(read_blocks(opened, MAX_RESOURCE_BYTES)):
-            if not isinstance(block, Block):
-                continue
-            if count == 0 and _holds_another_type(file, block, types):
-                return
-            yield from _of_block(block, types)
+
+    people: set[str] = msgspec.field(default_factory=set)
+    patients: set[str] = msgspec.field(default_factory=set)
+    links: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
 
-def _holds_another_type(file: FolderFile, block: Block, types: Collection[str]) -> bool:
-    """Is the file named after a type that is not asked for, and does it begin with nothing but that?"""
+def discover(types: Collection[str], matters: Matters, parts: Iterable[Part]) -> Found:
+    """What some parts of files hold of treatments of these types that matter, and of Patients."""
+    looking = _Looking(types, matters)
+    for part in parts:
+        with contextlib.suppress(StreamIncomplete):
+            looking.through(part)
+    return looking.found
+
+
+def records_of(types: Collection[str], parts: Iterable[Part]) -> list[Record]:
+    """The resources of these types in some parts of files."""
+    records: list[Record] = []
+    for part in parts:
+        with contextlib.suppress(StreamIncomplete):
+            records += (one for one in _records(part, types) if one.type in types)
+    return records
+
+
+def holds_only(file: FolderFile) -> str:
+    """The type that a file is named after if, by what is seen of it here and there, it holds nothing else; or empty."""
     kind = kind_of(file.name)
-    if kind == "file" or kind in types:
-        return False
-    return {_type_of(block, start, end) for start, end in every_line(block)} == {kind}
-
-
-def _type_of(block: Block, start: int, end: int) -> str:
-    try:
-        return read_record(without_bom(bytes(block.buffer[start:end]))).type
-    except Unreadable:
+    if kind == "file" or file.kind != "ndjson":
         return ""
+    with contextlib.suppress(StreamIncomplete):
+        if all(isinstance(block, Block) and _types_in(block) <= {kind} for block in read_here_and_there(file)):
+            return kind
+    return ""
 
 
-def _of_block(block: Block, types: Collection[str]) -> Iterator[Seen]:
-    text = memoryview(block.buffer)
-    for start, end in every_line(block):
-        line = text[start:end] if block.offset + start else without_bom(bytes(text[start:end]))
+class _Looking:
+    def __init__(self, types: Collection[str], matters: Matters) -> None:
+        self.found = Found()
+        self._types, self._ask = types, matters
+        self._known: dict[bytes, bool] = {}
+
+    def through(self, part: Part) -> None:
+        if part.file.kind != "ndjson":
+            for page in read_pages(part.file):
+                self._add_records(page.records)
+            return
+        for block in _blocks(part):
+            told = _told_in(block)
+            if told is not None:
+                self._add(told)
+            else:
+                self._add_records(_records_in(block))
+
+    def _add_records(self, records: Iterable[Record]) -> None:
+        for record in records:
+            with contextlib.suppress(*UNREADABLE):
+                self._add((read_told(record.body),), record.person)
+
+    def _add(self, resources: Iterable[Told], person: str = "") -> None:
+        for told in resources:
+            if told.resourceType == "Patient":
+                self._add_patient(told)
+            elif told.resourceType in self._types and self._matters(told):
+                self.found.people.add(person or person_of(told))
+
+    def _add_patient(self, told: Told) -> None:
+        self.found.patients.add(told.id)
+        if told.link:
+            with contextlib.suppress(*UNREADABLE):
+                self.found.links += ((told.id, patient_id(one.other.reference)) for one in _links.decode(told.link))
+
+    def _matters(self, told: Told) -> bool:
+        """By its names as they are written, where those have been read before."""
+        names = told.names
+        answer = self._known.get(names)
+        if answer is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            answer = self._known[names] = self._read(told)
+        return answer
+
+    def _read(self, told: Told) -> bool:
         try:
-            resource = decode(line)
-        except (Unreadable, RecursionError):
-            yield from _unfolded(bytes(line), types)
-            continue
-        if type(resource).__name__ in types:
-            yield Seen(resource, bytes(line))
+            return self._ask(told.resourceType, told.treatment())
+        except UNREADABLE:
+            return False
 
 
-def _unfolded(line: bytes, types: Collection[str]) -> Iterator[Seen]:
-    """What is no resource that anybody reads may be a Bundle of them."""
-    if b"Bundle" in line:
-        contents = Contents("")
-        contents.add_line(Line(0, line.strip(), "", True))
-        yield from _of_types(contents.records, types)
+def _blocks(part: Part) -> Iterator[Block]:
+    with opened_whole(part.file) as opened:
+        for block in read_blocks(opened, MAX_RESOURCE_BYTES, part.start, part.stop):
+            if isinstance(block, Block):
+                yield block
 
 
-def _of_types(records: Collection[Record], types: Collection[str]) -> Iterator[Seen]:
-    for record in records:
-        if record.type in types:
-            try:
-                yield Seen(decode(record.body), record.body, record)
-            except Unreadable:
-                continue
+def _told_in(block: Block) -> list[Told] | None:
+    """The resources of a block that holds nothing but such, one a line."""
+    try:
+        told = read_told_lines(_text(block))
+    except UNREADABLE:
+        return None
+    return None if "Bundle" in {one.resourceType for one in told} else told
+
+
+def _types_in(block: Block) -> set[str]:
+    try:
+        return {one.resourceType for one in _kinds.decode_lines(_text(block))}
+    except UNREADABLE:
+        return {""}
+
+
+def _records(part: Part, types: Collection[str]) -> Iterator[Record]:
+    if part.file.kind != "ndjson":
+        for page in read_pages(part.file):
+            yield from page.records
+        return
+    for block in _blocks(part):
+        if not _types_in(block).isdisjoint({*types, "Bundle", ""}):
+            yield from _records_in(block)
+
+
+def _records_in(block: Block) -> Iterator[Record]:
+    """Line by line; what is no resource may be a Bundle of them."""
+    text = bytes(_text(block))
+    for line in text.split(b"\n"):
+        try:
+            record = read_record(line)
+        except Unreadable:
+            record = None
+        if record and record.type != "Bundle":
+            yield record
+        elif b"Bundle" in line:
+            yield from _unfolded(line)
+
+
+def _unfolded(line: bytes) -> list[Record]:
+    contents = Contents("")
+    contents.add_line(Line(0, line.strip(), "", True))
+    return contents.records
+
+
+def _text(block: Block) -> memoryview | bytes:
+    text = memoryview(block.buffer)[: block.length]
+    return text if block.offset else without_bom(bytes(text))

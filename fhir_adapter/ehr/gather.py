@@ -2,76 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import BinaryIO
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby
 
 import msgspec
 
-from fhir_adapter.ehr.blocks import BLOCK_BYTES, Block, Overlong, ranges, read_blocks
+from fhir_adapter.ehr.blocks import Block, Overlong, read_blocks
 from fhir_adapter.ehr.contents import Contents
-from fhir_adapter.ehr.folder import MAX_RESOURCE_BYTES, PAGE_RESOURCES, FolderFile, incomplete, opened_whole, read_pages
+from fhir_adapter.ehr.folder import MAX_RESOURCE_BYTES, FolderFile, incomplete, opened_whole, read_pages
 from fhir_adapter.ehr.json_text import is_json, without_bom
 from fhir_adapter.ehr.ndjson import Line
 from fhir_adapter.ehr.page import Page
+from fhir_adapter.ehr.parts import ONE_BLOCK_IN, Part, is_small, read_here_and_there
 from fhir_adapter.ehr.prefilter import Prefilter, Span, every_line, prefilter
+from fhir_adapter.errors import StreamIncomplete
 from fhir_adapter.fhir.record import Record, Unreadable, read_record
 
-# One program wrote the file: so many blocks of it tell whether its lines all name their patient in the usual way. Any
-# other line could still be a surprise, so one block in so many is held to that while the file is read.
-_LOOKED_AT = 32
-_HELD_TO_IT = 16
 _BUNDLE = b'"Bundle"'
 _OF_OTHERS = frozenset({"Bundle", "OperationOutcome"})
+# Pages of about half a megabyte are filled from memory that the one before has left.
+_PAGE_RESOURCES = 250
+_FEW = 16  # of that many lines nothing is learned about a block
 
 
-class Gatherer:
-    """Reads what is about `people` (ids of Patients), and what of the types `shared` is about nobody.
-
-    `every_line` looks at every line of every file instead of trusting a big one by some of its blocks.
+class Portion(msgspec.Struct, frozen=True):
+    """What comes out of a part of the file `name`: a page, and how many resources were left out of it because they name
+    no patient; or at last, why the part cannot be read to its end.
     """
 
-    def __init__(self, people: Collection[str], shared: Collection[str] = (), *, every_line: bool = False) -> None:
+    name: str
+    page: Page | None = None
+    nobodys: int = 0
+    problem: StreamIncomplete | None = None
+
+
+def gather(search: Search, parts: Iterable[Part]) -> list[Portion]:
+    """What some parts of files hold of what is searched for."""
+    return [portion for part in parts for portion in search.portions(part)]
+
+
+def pages_by_file(portions: Iterable[Portion]) -> Iterator[tuple[str, Iterator[Page]]]:
+    """The pages of each file, to be taken before those of the next; its last one carries the remark about all of it.
+
+    Raises `StreamIncomplete` in the place of what cannot be read.
+    """
+    for name, some in groupby(portions, key=lambda one: one.name):
+        yield name, _pages(some)
+
+
+def _pages(portions: Iterable[Portion]) -> Iterator[Page]:
+    held: Page | None = None
+    nobodys = number = 0
+    for portion in portions:
+        if held:
+            yield held
+        if portion.problem:
+            raise portion.problem
+        number, nobodys = number + 1, nobodys + portion.nobodys
+        held = portion.page and msgspec.structs.replace(portion.page, number=number)
+    if held:
+        remark = f"{nobodys} resources that name no patient were left out" if nobodys else ""
+        yield msgspec.structs.replace(held, remark=remark)
+
+
+class Search:
+    """Finds what is about `people` (ids of Patients), and what of the types `shared` is about nobody.
+
+    It travels between processes without the means of its search.
+    """
+
+    def __init__(self, people: Collection[str], shared: Collection[str] = ()) -> None:
         self._people, self._shared = frozenset(people), frozenset(shared)
         self._prefilter: Prefilter = prefilter(self._people)
-        self._trusting = not every_line
 
-    def pages(self, file: FolderFile, start: int = 0, stop: int | None = None) -> Iterator[Page]:
-        """What one file holds of it; of an NDJSON file that is not compressed also the lines starting in a range.
+    def __reduce__(self) -> tuple[type[Search], tuple[frozenset[str], frozenset[str]]]:
+        return Search, (self._people, self._shared)
 
-        What cannot be read is on the page by its place, if it was looked at. `StreamIncomplete` when the file is cut
-        short, damaged, or not all like the part that was looked at.
+    def finds_alike(self, file: FolderFile) -> bool:
+        """Do the lines of a big file, here and there, all name their patient in the usual way?"""
+        if file.kind != "ndjson" or file.compression or is_small(file):
+            return False
+        return all(isinstance(block, Block) and self._is_usual(block) for block in read_here_and_there(file))
+
+    def portions(self, part: Part) -> Iterator[Portion]:
+        """What a part of a file holds of it; at least one page if it can be read to its end.
+
+        What cannot be read is on the page by its place, if it was looked at.
         """
-        if file.kind != "ndjson":
-            yield from map(self._about_them, read_pages(file))
-            return
-        with opened_whole(file) as opened:
-            number, contents = 1, Contents(file.name)
-            for block, spans in self._blocks(file, opened, start, stop):
-                if isinstance(block, Overlong):
-                    contents.add_line(Line(block.offset, block.start, block.sha256, True, True, counted="byte"))
-                else:
-                    _read(block, spans, contents)
-                if len(contents) >= PAGE_RESOURCES:
-                    yield self._about_them(contents.page(number))
-                    number, contents = number + 1, Contents(file.name)
-            yield self._about_them(contents.page(number))
+        try:
+            yield from map(self._about_them, self._pages(part))
+        except StreamIncomplete as problem:
+            yield Portion(part.file.name, problem=problem)
 
-    def _blocks(
-        self, file: FolderFile, opened: BinaryIO, start: int, stop: int | None
-    ) -> Iterator[tuple[Block | Overlong, list[Span]]]:
-        """Every block with the lines of it that may be about them."""
-        alike = self._trusting and not file.compression and self._is_alike(file, opened, start, stop)
-        for count, block in enumerate(read_blocks(opened, MAX_RESOURCE_BYTES, start, stop)):
+    def _pages(self, part: Part) -> Iterator[Page]:
+        if part.file.kind != "ndjson":
+            yield from read_pages(part.file)
+            return
+        number, contents = 1, Contents(part.file.name)
+        crowded = False
+        for block in self._blocks(part):
             if isinstance(block, Overlong):
-                yield block, []
-                continue
-            if alike and count % _HELD_TO_IT == 0 and not self._is_usual(block):
-                raise incomplete(file, "its lines do not all name their patient alike; `every_line = true` reads it")
-            if not block.ended:
-                _check_end(file, block)
-            yield block, self._spans(block, exact=not alike)
+                contents.add_line(Line(block.offset, block.start, block.sha256, True, True, counted="byte"))
+            elif crowded and (records := _one_a_line(block)):
+                contents.records += records
+                crowded = self._are_mostly_theirs(records)
+            else:
+                spans = self._spans(block, exact=not part.alike)
+                _read(block, spans, contents)
+                crowded = _are_most_of(block, spans)
+            if len(contents) >= _PAGE_RESOURCES:
+                yield contents.page(number)
+                number, contents = number + 1, Contents(part.file.name)
+        yield contents.page(number)
+
+    def _blocks(self, part: Part) -> Iterator[Block | Overlong]:
+        with opened_whole(part.file) as opened:
+            for count, block in enumerate(read_blocks(opened, MAX_RESOURCE_BYTES, part.start, part.stop)):
+                if isinstance(block, Block):
+                    self._hold_to_it(part, count, block)
+                    if not block.ended:
+                        _check_end(part.file, block)
+                yield block
+
+    def _hold_to_it(self, part: Part, count: int, block: Block) -> None:
+        """Any line that was not looked at could still be a surprise, so one block in so many is looked at."""
+        if part.alike and count % ONE_BLOCK_IN == 0 and not self._is_usual(block):
+            told = "its lines do not all name their patient alike; `every_line = true` reads it"
+            raise incomplete(part.file, told)
 
     def _spans(self, block: Block, *, exact: bool) -> list[Span]:
+        """The lines that may be about them."""
         if exact and block.buffer.find(_BUNDLE, 0, block.length) >= 0:
             return list(every_line(block))  # a Bundle may be about anybody
         return self._prefilter.lines(block, exact=exact)
@@ -79,29 +139,32 @@ class Gatherer:
     def _is_usual(self, block: Block) -> bool:
         return self._spans(block, exact=True) == self._spans(block, exact=False)
 
-    def _is_alike(self, file: FolderFile, opened: BinaryIO, start: int, stop: int | None) -> bool:
-        """Do the lines here and there all name their patient in the usual way? A small part is read line by line."""
-        size = (file.path.stat().st_size if stop is None else stop) - start
-        if size <= _LOOKED_AT * BLOCK_BYTES:
-            return False
-        blocks = (
-            next(read_blocks(opened, MAX_RESOURCE_BYTES, start + first, start + last), None)
-            for first, last in ranges(size, _LOOKED_AT)
-        )
-        alike = all(block is None or (isinstance(block, Block) and self._is_usual(block)) for block in blocks)
-        opened.seek(0)
-        return alike
+    def _are_mostly_theirs(self, records: Collection[Record]) -> bool:
+        return 2 * sum(one.person in self._people for one in records) > len(records)
 
-    def _about_them(self, page: Page) -> Page:
-        kept = tuple(one for one in page.records if self._is_kept(one))
-        nobodys = sum(not one.person and one.type not in self._shared for one in page.records)
-        remark = f"{nobodys} resources that name no patient were left out" if nobodys else ""
-        here = {one.reference for one in kept}
+    def _about_them(self, page: Page) -> Portion:
+        people, shared = self._people, self._shared
+        kept = tuple([one for one in page.records if one.person in people or (not one.person and one.type in shared)])
+        left_out = len(page.records) - len(kept)
+        nobodys = sum(not one.person and one.type not in shared for one in page.records) if left_out else 0
+        here = {one.reference for one in kept} if page.aliases else set()
         aliases = tuple(pair for pair in page.aliases if pair[1] in here)
-        return msgspec.structs.replace(page, records=kept, aliases=aliases, remark=remark)
+        return Portion(page.stream, msgspec.structs.replace(page, records=kept, aliases=aliases), nobodys)
 
-    def _is_kept(self, record: Record) -> bool:
-        return record.person in self._people or (not record.person and record.type in self._shared)
+
+def _are_most_of(block: Block, spans: Collection[Span]) -> bool:
+    """Where most lines are wanted, to decode all of them is quicker than to search for them."""
+    return len(spans) >= _FEW and 2 * len(spans) > block.buffer.count(b"\n", 0, block.length)
+
+
+def _one_a_line(block: Block) -> list[Record]:
+    """The records of a block in which every line is simply one resource; none of any other block."""
+    lines = bytes(memoryview(block.buffer)[: block.length - block.ended]).split(b"\n")
+    try:
+        records = [read_record(line.strip(b" \t\r")) for line in lines]
+    except Unreadable:
+        return []
+    return records if _OF_OTHERS.isdisjoint({one.type for one in records}) else []
 
 
 def _read(block: Block, spans: list[Span], contents: Contents) -> None:

@@ -27,11 +27,16 @@ class _Meta(msgspec.Struct, gc=False):
     lastUpdated: str = ""
 
 
+_NO_META = _Meta()
+
+
 class _Reference(msgspec.Struct, gc=False):
     reference: str = ""
 
 
-class _Envelope(msgspec.Struct, gc=False):
+class Envelope(msgspec.Struct, gc=False):
+    """The few elements of any resource by which it is filed."""
+
     resourceType: str = ""
     id: str = ""
     meta: _Meta | None = None
@@ -70,9 +75,10 @@ class Record(msgspec.Struct, frozen=True, dict=True):
         return f"{self.type}/{self.id}/_history/{self.version}"
 
 
-_decoder = msgspec.json.Decoder(_Envelope)
+_decoder = msgspec.json.Decoder(Envelope)
 
 
+@lru_cache(maxsize=4096)
 def patient_id(reference: str) -> str:
     """The logical id in a reference to a Patient (relative, versioned or absolute), else an empty string."""
     found = _PATIENT.search(reference)
@@ -100,8 +106,8 @@ def read_record(body: bytes) -> Record:
         raise Unreadable("no-resource-type")
     if not _ID.fullmatch(envelope.id):
         raise Unreadable("no-id" if not envelope.id else "bad-id")
-    meta = envelope.meta or _Meta()
-    return Record(envelope.resourceType, envelope.id, meta.versionId, meta.lastUpdated, _person(envelope), body)
+    meta = envelope.meta or _NO_META
+    return Record(envelope.resourceType, envelope.id, meta.versionId, meta.lastUpdated, person_of(envelope), body)
 
 
 @lru_cache(maxsize=256)
@@ -109,7 +115,8 @@ def _is_type(text: str) -> bool:
     return _TYPE.fullmatch(text) is not None
 
 
-def _person(envelope: _Envelope) -> str:
+def person_of(envelope: Envelope) -> str:
+    """The logical id of the Patient that a resource is about, empty for nobody's."""
     if envelope.resourceType == "Patient":
         return envelope.id
     if isinstance(envelope.subject, _Reference) and (found := patient_id(envelope.subject.reference)):
@@ -117,6 +124,6 @@ def _person(envelope: _Envelope) -> str:
     return next((found for one in _about(envelope) if (found := patient_id(one.reference))), "")
 
 
-def _about(envelope: _Envelope) -> Iterator[_Reference]:
+def _about(envelope: Envelope) -> Iterator[_Reference]:
     named = (envelope.subject, envelope.patient, envelope.individual)
     return (one for one in named if isinstance(one, _Reference))

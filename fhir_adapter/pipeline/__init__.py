@@ -27,7 +27,7 @@ def run(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_
     out = OutputFolder(settings.out)
     out.check()
     with (
-        reached(settings, started_at, say, manner) as land,
+        reached(settings, started_at, say, manner, folder) as land,
         out.locked(),
         Store.open(out.store, settings.source) as store,
     ):

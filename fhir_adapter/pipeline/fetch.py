@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from fhir_adapter.ehr.folder import scan
 from fhir_adapter.errors import UsageError
+from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.connection import connected
 from fhir_adapter.pipeline.fetching.folder import land_folder
 from fhir_adapter.pipeline.fetching.landing import Fetched
@@ -23,8 +24,15 @@ AS_EVERY_NIGHT = Manner()
 
 
 @contextmanager
-def reached(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Iterator[Land]:
+def reached(
+    settings: Settings,
+    started_at: str,
+    say: Progress,
+    manner: Manner = AS_EVERY_NIGHT,
+    study: StudyFolder | None = None,
+) -> Iterator[Land]:
     """Look at the source first; what is yielded lands everything the study reads. `started_at` is an instant.
+    `study` is that of the settings, where it has been read already.
 
     Nothing is written before the source has shown that it can be read. Data once landed stay, whatever happens later.
     """
@@ -32,7 +40,7 @@ def reached(settings: Settings, started_at: str, say: Progress, manner: Manner =
         if manner.retry_quarantine:
             raise UsageError("a folder is read as a whole every time", "leave out --retry-quarantine")
         files = list(scan(settings.folder))
-        yield lambda store: land_folder(files, settings, store, started_at, say)
+        yield lambda store: land_folder(files, settings, store, started_at, say, study)
         return
     with connected(settings.server, settings, say=say) as transport:
         source = Source(transport, plan_fetch(transport, settings, started_at))

@@ -7,6 +7,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_adapter.ehr import blocks, gather, prefilter
+from fhir_adapter.ehr import blocks, gather, parts, prefilter
 from fhir_adapter.ehr.compressed import Compression
 from fhir_adapter.ehr.folder import FolderFile, read_pages
-from fhir_adapter.ehr.gather import Gatherer
+from fhir_adapter.ehr.gather import Portion, Search, pages_by_file
 from fhir_adapter.ehr.page import Page
+from fhir_adapter.ehr.parts import Part
 from fhir_adapter.errors import StreamIncomplete
 
 Resource = dict[str, Any]
@@ -72,6 +74,17 @@ def file_of(folder: Path, content: bytes, name: str = "Observation.ndjson") -> F
     return FolderFile(path, name, "json" if ending == "json" else "ndjson", compression)
 
 
+def gathered(file: FolderFile, people: Iterable[str], *shared: str, every_line: bool = False) -> list[Page]:
+    """The pages of a file, read as a whole."""
+    search = Search(set(people), shared)
+    part = Part(file, alike=not every_line and search.finds_alike(file))
+    return taken(search.portions(part))
+
+
+def taken(portions: Iterable[Portion]) -> list[Page]:
+    return [page for _, pages in pages_by_file(portions) for page in pages]
+
+
 def bodies(pages: Iterable[Page], people: Iterable[str]) -> list[bytes]:
     return [one.body for page in pages for one in page.records if one.person in people]
 
@@ -111,11 +124,14 @@ extras = st.fixed_dictionaries({}, optional={"note": st.just([{"text": '\\ "Pati
 lines = st.lists(st.tuples(subjects, extras, st.sampled_from(DIALECTS), st.sampled_from(ENDS)), max_size=30)
 
 
-@pytest.fixture(params=["words", "patterns"])
+@pytest.fixture(params=["words", "patterns", "small blocks"])
 def finder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to find the lines, also where the library is there."""
+    """Both ways to find the lines, also where the library is there; and what one block teaches for the next."""
     if request.param == "patterns":
         monkeypatch.setattr(gather, "prefilter", prefilter.PatternFinder)
+    if request.param == "small blocks":
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", 256)
+        monkeypatch.setattr(gather, "_FEW", 1)
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +140,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(deadline=None, max_examples=150)
-@given(written=lines, people=st.sets(st.sampled_from(IDS), max_size=4), cut=st.booleans(), parts=st.integers(1, 6))
+@given(written=lines, people=st.sets(st.sampled_from(IDS), max_size=4), cut=st.booleans(), count=st.integers(1, 6))
 @pytest.mark.usefixtures("finder")
 def test_the_quick_way_finds_what_the_slow_one_and_another_program_find(
-    folder: Path, written: list[Any], people: set[str], cut: bool, parts: int
+    folder: Path, written: list[Any], people: set[str], cut: bool, count: int
 ) -> None:
     text = "".join(
         dialect(observation(number, subject, **more)) + end
@@ -136,12 +152,12 @@ def test_the_quick_way_finds_what_the_slow_one_and_another_program_find(
     content = (text.rstrip("\r\n") if cut else text).encode()
     if not content.strip():
         return
-    file, gatherer = file_of(folder, content), Gatherer(people)
+    file, search = file_of(folder, content), Search(people)
     everything = read_in_full(file, people)
-    assert bodies(gatherer.pages(file), people) == everything
+    assert bodies(gathered(file, people), people) == everything
     assert {id_of(body) for body in everything} == by_duckdb(file, people)
-    in_parts = [gatherer.pages(file, *part) for part in blocks.ranges(len(content), parts)]
-    assert [body for pages in in_parts for body in bodies(pages, people)] == everything
+    in_parts = [search.portions(Part(file, *part)) for part in blocks.ranges(len(content), count)]
+    assert bodies(taken(chain.from_iterable(in_parts)), people) == everything
 
 
 @pytest.mark.usefixtures("finder")
@@ -153,7 +169,7 @@ def test_lines_of_any_length_pass_through_a_buffer_of_any_size(
     about = [refers(f"Patient/p{number % 7}") for number in range(200)]
     made = [compact(observation(n, subject, note="n" * (n * 37 % 1500))) for n, subject in enumerate(about)]
     file = file_of(tmp_path, ("\ufeff" + "\n".join(made) + "\n").encode())
-    assert bodies(Gatherer({"p3", "p5"}).pages(file), {"p3", "p5"}) == read_in_full(file, {"p3", "p5"})
+    assert bodies(gathered(file, {"p3", "p5"}), {"p3", "p5"}) == read_in_full(file, {"p3", "p5"})
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gz", "zst"])
@@ -164,10 +180,10 @@ def test_compressed_files_are_read_through_all_their_members(
     content = pack(b"".join(made[:150])) + pack(b"".join(made[150:]))
     ending = "gz" if pack is gzip.compress else "zst"
     file = file_of(tmp_path, content, f"Observation.ndjson.{ending}")
-    assert len(bodies(Gatherer({"p3"}).pages(file), {"p3"})) == 80
+    assert len(bodies(gathered(file, {"p3"}), {"p3"})) == 80
     cut = file_of(tmp_path / "cut", content[:-9], f"Observation.ndjson.{ending}")
     with pytest.raises(StreamIncomplete, match="cut short or damaged"):
-        list(Gatherer({"p3"}).pages(cut))
+        gathered(cut, {"p3"})
 
 
 def test_without_the_quick_library_gzip_is_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +193,7 @@ def test_without_the_quick_library_gzip_is_read_all_the_same(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "ahocorasick_rs", None)
     text = "".join(compact(observation(n, refers(f"Patient/p{n % 5}"))) + "\n" for n in range(50))
     file = file_of(tmp_path, gzip.compress(text.encode()), "Observation.ndjson.gz")
-    assert len(bodies(Gatherer({"p3"}).pages(file), {"p3"})) == 10
+    assert len(bodies(gathered(file, {"p3"}), {"p3"})) == 10
 
 
 def test_a_bundle_on_a_line_and_a_bundle_in_a_file_are_unfolded_whoever_they_are_about(tmp_path: Path) -> None:
@@ -191,13 +207,13 @@ def test_a_bundle_on_a_line_and_a_bundle_in_a_file_are_unfolded_whoever_they_are
     lines = file_of(tmp_path / "a", (compact(observation(9, refers("Patient/p3"))) + "\n" + bundle + "\n").encode())
     pretty = file_of(tmp_path / "b", json.dumps(json.loads(bundle), indent=2).encode(), "p1.json")
     for file in (lines, pretty):
-        assert [id_of(body) for body in bodies(Gatherer({"p1"}).pages(file), {"p1"})] == ["p1", "o1"]
+        assert [id_of(body) for body in bodies(gathered(file, {"p1"}), {"p1"})] == ["p1", "o1"]
 
 
 def test_what_cannot_be_read_is_told_by_its_place_in_the_file(tmp_path: Path) -> None:
     first = compact(observation(1, refers("Patient/p1")))
     file = file_of(tmp_path, f"{first}\n{{broken\n{first[:-1]}\n".encode())
-    (page,) = Gatherer({"p1"}).pages(file)
+    (page,) = gathered(file, {"p1"})
     assert [(one.id, one.reason) for one in page.quarantined] == [
         (f"byte-{len(first) + 1}", "not-a-json-object"),
         (f"byte-{len(first) + 9}", "not-a-json-object"),
@@ -207,7 +223,7 @@ def test_what_cannot_be_read_is_told_by_its_place_in_the_file(tmp_path: Path) ->
 def test_a_file_that_ends_in_the_middle_of_a_line_is_incomplete(tmp_path: Path) -> None:
     text = compact(observation(1, refers("Patient/p1"))) + "\n" + compact(observation(2, refers("Patient/p1")))[:-5]
     with pytest.raises(StreamIncomplete, match="ends in the middle of a line"):
-        list(Gatherer({"p1"}).pages(file_of(tmp_path, text.encode())))
+        gathered(file_of(tmp_path, text.encode()), {"p1"})
 
 
 def test_a_line_that_is_too_long_is_set_aside_and_the_lines_after_it_are_read(
@@ -218,7 +234,7 @@ def test_a_line_that_is_too_long_is_set_aside_and_the_lines_after_it_are_read(
     before, after = (compact(observation(n, refers("Patient/p1"))) for n in (1, 2))
     for end in ("\n", ""):
         text = "\n".join([before, "x" * 5_000, after]) + end
-        (page,) = Gatherer({"p1"}).pages(file_of(tmp_path, text.encode()))
+        (page,) = gathered(file_of(tmp_path, text.encode()), {"p1"})
         assert [record.id for record in page.records] == ["o1", "o2"]
         assert [(one.id, one.reason) for one in page.quarantined] == [(f"byte-{len(before) + 1}", "too-long")]
 
@@ -226,7 +242,7 @@ def test_a_line_that_is_too_long_is_set_aside_and_the_lines_after_it_are_read(
 def test_resources_that_belong_to_nobody_come_along_and_those_that_name_nobody_are_counted(tmp_path: Path) -> None:
     made = [{"resourceType": "Medication", "id": "m1"}, observation(1, {"identifier": {"value": "p1"}})]
     file = file_of(tmp_path, "".join(compact(one) + "\n" for one in made).encode(), "mixed.ndjson")
-    (page,) = Gatherer({"p1"}, shared={"Medication"}).pages(file)
+    (page,) = gathered(file, {"p1"}, "Medication")
     assert [record.reference for record in page.records] == ["Medication/m1"]
     assert page.remark == "1 resources that name no patient were left out"
 
@@ -235,9 +251,9 @@ class Big:
     """A file that is too big to be looked at line by line, with some lines in its middle written in another way."""
 
     def __init__(self, folder: Path, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gather, "_LOOKED_AT", 2)
+        monkeypatch.setattr(parts, "_PLACES", 2)
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 1_024)
-        monkeypatch.setattr(gather, "BLOCK_BYTES", 1_024)
+        monkeypatch.setattr(parts, "BLOCK_BYTES", 1_024)
         usual = [compact(observation(n, refers(f"Patient/p{n % 50}"), note="n" * 60)) for n in range(1_000)]
         self.file = file_of(folder, "\n".join([*usual[:700], *[odd] * 300, *usual[700:], ""]).encode())
 
@@ -247,8 +263,8 @@ def test_a_big_file_that_changes_its_ways_is_incomplete_until_every_line_is_look
 ) -> None:
     odd = letters_escaped(observation(5_000, refers("Patient/p7")))
     by_identifier = compact(observation(5_001, {"identifier": {"value": "p7"}}))
-    assert len(bodies(Gatherer({"p7"}).pages(Big(tmp_path / "a", odd, monkeypatch).file), {"p7"})) == 320
+    assert len(bodies(gathered(Big(tmp_path / "a", odd, monkeypatch).file, {"p7"}), {"p7"})) == 320
     changed = Big(tmp_path / "b", by_identifier, monkeypatch).file
     with pytest.raises(StreamIncomplete, match="every_line = true"):
-        list(Gatherer({"p7"}).pages(changed))
-    assert len(bodies(Gatherer({"p7"}, every_line=True).pages(changed), {"p7"})) == 20
+        gathered(changed, {"p7"})
+    assert len(bodies(gathered(changed, {"p7"}, every_line=True), {"p7"})) == 20

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain, groupby
 
 from fhir_adapter.ehr.folder import FolderFile, read_pages
-from fhir_adapter.ehr.gather import Gatherer
+from fhir_adapter.ehr.gather import Portion, Search, gather, pages_by_file
 from fhir_adapter.ehr.page import Page
+from fhir_adapter.ehr.parts import Part, batches, parts_of, size_of
+from fhir_adapter.engine import Engine, Serial
 from fhir_adapter.fhir.resource_types import kind_of
+from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.fetching.candidates import SHARED, Candidates, candidates
 from fhir_adapter.pipeline.fetching.landing import Fetched, Landing
 from fhir_adapter.pipeline.fetching.passed_over import remember_passed_over
@@ -17,27 +22,63 @@ from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
-Read = Callable[[FolderFile], Iterator[Page]]
+# An answer of a task is held in memory, and once more where it is packed to travel.
+_ANSWER_BYTES = 1 << 24
+_HERE = Serial()
 
 
 def land_folder(
-    files: Sequence[FolderFile], settings: Settings, store: Store, started_at: str, say: Progress
+    files: Sequence[FolderFile],
+    settings: Settings,
+    store: Store,
+    started_at: str,
+    say: Progress,
+    study: StudyFolder | None = None,
+    engine: Engine = _HERE,
 ) -> Fetched:
-    """Bring the store up to date. What is in no file any more, or about nobody of the study any more, is gone."""
+    """Bring the store up to date. What is in no file any more, or about nobody of the study any more, is gone.
+
+    `study` is that of the settings, where it has been read already.
+    """
     types = types_read(settings)
-    about = candidates(files, study_of(settings), types) if settings.folder_people == "study" else None
-    read: Read = read_pages
-    if about:
-        read = Gatherer(about.people, SHARED, every_line=settings.every_line).pages
+    run = store.begin_run(started_at)
+    landing = Landing(store, run, say, types)
+    passed_over = 0
+    read: Iterator[tuple[str, Iterator[Page]]] = map(_whole, files)
+    if settings.folder_people == "study":
+        about = candidates(files, study or study_of(settings), types, engine, every_line=settings.every_line)
         say(_told(about))
-    landing = Landing(store, store.begin_run(started_at), say, types)
-    for file in files:
-        landing.land(_stream_name(file), read(file), settings.unreadable_lines)
+        passed_over = about.others
+        read = pages_by_file(_portions(files, about, engine, every_line=settings.every_line))
+    streams = {file.name: _stream_name(file) for file in files}
+    for name, pages in read:
+        landing.land(streams[name], pages, settings.unreadable_lines)
     if landing.is_whole:
         for type in sorted(types):
             store.sweep(landing.run, type)
-        remember_passed_over(store, about.others if about else 0)
+        remember_passed_over(store, passed_over)
     return landing.finish()
+
+
+def _whole(file: FolderFile) -> tuple[str, Iterator[Page]]:
+    return file.name, read_pages(file)
+
+
+def _portions(files: Sequence[FolderFile], about: Candidates, engine: Engine, *, every_line: bool) -> Iterator[Portion]:
+    """Everything about them. Where that is much of a file, it is read here: to hand it over costs more than to read."""
+    search = Search(about.people, SHARED)
+    alike = ((file, not every_line and search.finds_alike(file)) for file in files)
+    tasks = batches(part for file, usual in alike for part in parts_of(file, alike=usual))
+    for travels, some in groupby(tasks, key=partial(_travels, about.share)):
+        if travels:
+            yield from chain.from_iterable(engine.map(partial(gather, search), some))
+        else:
+            yield from (portion for parts in some for part in parts for portion in search.portions(part))
+
+
+def _travels(share: float, parts: tuple[Part, ...]) -> bool:
+    """Is the answer of a task small enough to be held in memory?"""
+    return share * sum(map(size_of, parts)) <= _ANSWER_BYTES
 
 
 def _told(about: Candidates) -> str:

@@ -1,0 +1,67 @@
+"""What a treatment is called: the elements that name a drug, a product or a procedure, and nothing else of it.
+
+A hospital gives the same few drugs a million times, so the names can be had as they are written, to be recognised
+without being read again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fhir_adapter.fhir.r4 import CodeableConcept, Reference
+from fhir_adapter.fhir.record import Envelope
+
+_NOTHING = msgspec.Raw(b"")
+
+
+class Treatment(msgspec.Struct, frozen=True, gc=False):
+    """The names by which records of drugs and procedures call what was given or done."""
+
+    medicationCodeableConcept: CodeableConcept | None = None
+    medicationReference: Reference | None = None
+    code: CodeableConcept | None = None
+    usedCode: tuple[CodeableConcept, ...] = ()
+    usedReference: tuple[Reference, ...] = ()
+    contained: tuple[msgspec.Raw, ...] = ()
+
+
+class Told(Envelope, gc=False):
+    """A resource of any type with these elements as they are written; they do not outlive the bytes it is read from.
+
+    `link` is that of a Patient.
+    """
+
+    medicationCodeableConcept: msgspec.Raw = _NOTHING
+    medicationReference: msgspec.Raw = _NOTHING
+    code: msgspec.Raw = _NOTHING
+    usedCode: msgspec.Raw = _NOTHING
+    usedReference: msgspec.Raw = _NOTHING
+    contained: msgspec.Raw = _NOTHING
+    link: msgspec.Raw = _NOTHING
+
+    @property
+    def names(self) -> bytes:
+        """The type and the names as they are written: equal bytes, equal names."""
+        return b"\0".join((self.resourceType.encode(), *self._raw()))
+
+    def treatment(self) -> Treatment:
+        """The names, read. Raises what msgspec does where they are not of their shape."""
+        pairs = zip(Treatment.__struct_fields__, self._raw(), strict=True)
+        told = (b'"%b":%b' % (name.encode(), raw) for name, raw in pairs if raw)
+        return _treatments.decode(b"{" + b",".join(told) + b"}")
+
+    def _raw(self) -> tuple[msgspec.Raw, ...]:
+        return (
+            self.medicationCodeableConcept,
+            self.medicationReference,
+            self.code,
+            self.usedCode,
+            self.usedReference,
+            self.contained,
+        )
+
+
+_treatments = msgspec.json.Decoder(Treatment)
+_told = msgspec.json.Decoder(Told)
+read_told = _told.decode
+read_told_lines = _told.decode_lines

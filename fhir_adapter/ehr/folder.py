@@ -81,7 +81,7 @@ def _file(path: Path, folder: Path) -> FolderFile | None:
         return None
     compression = _COMPRESSIONS.get(path.suffix.lower(), "")
     kind = _SUFFIXES.get(Path(path.stem if compression else path.name).suffix.lower())
-    return FolderFile(path, name, kind, compression) if kind else None
+    return FolderFile(path.absolute(), name, kind, compression) if kind else None
 
 
 def _holds_fhir(file: FolderFile) -> bool:

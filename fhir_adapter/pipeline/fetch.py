@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fhir_adapter.ehr.folder import scan
+from fhir_adapter.engine import opened
 from fhir_adapter.errors import UsageError
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.connection import connected
@@ -40,7 +41,8 @@ def reached(
         if manner.retry_quarantine:
             raise UsageError("a folder is read as a whole every time", "leave out --retry-quarantine")
         files = list(scan(settings.folder))
-        yield lambda store: land_folder(files, settings, store, started_at, say, study)
+        with opened(settings.engine, settings.workers, settings.spark_master) as engine:
+            yield lambda store: land_folder(files, settings, store, started_at, say, study, engine)
         return
     with connected(settings.server, settings, say=say) as transport:
         source = Source(transport, plan_fetch(transport, settings, started_at))

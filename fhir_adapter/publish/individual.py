@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
+from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.baseline import baseline, failure, intervals
 from fhir_adapter.analysis.outcomes import response
 from fhir_adapter.analysis.toxicity import toxicity
@@ -18,6 +19,7 @@ from fhir_adapter.cohort.study import MeasureFamily, Study
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.documents import Document, Resource, document
 from fhir_adapter.publish.group import estimate_id, report_group, scoring
+from fhir_adapter.publish.narrative import report_text
 from fhir_adapter.publish.stratifier import STEP, Figures
 
 OBSERVED = "observed"
@@ -73,9 +75,11 @@ def _report(
     figures = Figures(_figures(person, theirs, cohort, study), ())
     endpoints = {cohort[name].endpoint for _, name in named if name in cohort}
     key = identity.person_key(identity.report_key(study, family.family), id)
+    caption, digits = f"{study.title}. One person. Data as of {period['end']}.", study.parameters.digits
     return {
         "resourceType": "MeasureReport",
         "id": identity.resource_id(key),
+        "text": report_text(family.resource, named, lambda name: _said(figures.estimates.get(name), digits), caption),
         "identifier": [{"use": "official", "system": identity.REPORT, "value": key}],
         "status": "complete",
         "type": "individual",
@@ -122,6 +126,16 @@ def _time(one: Estimate, time: EventTime, study: Study) -> Estimate:
         not_estimable="" if time.days is not None else "the record bounds the time only",
         parameters=one.parameters,
     )
+
+
+def _said(one: Estimate | None, digits: int) -> str:
+    """What was observed, in words: a share of one person is a yes or a no, and a time ends with the event or not."""
+    if one is None:
+        return "told of the cohort only"
+    if one.numerator is not None and one.denominator and not one.not_estimable:
+        return "not known" if one.missing else "yes" if one.numerator else "no"
+    ending = "" if one.events is None or one.not_estimable else ", event" if one.events else ", censored"
+    return f"{wording.sentence(one, digits)}{ending}"
 
 
 def _rests_on(person: Judgement, times: Sequence[EventTime], endpoints: set[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ and no code. Summary reports hold counts and estimates only: no patient, no refe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,7 +18,7 @@ from fhir_adapter.cohort.study import MeasureFamily, Study
 from fhir_adapter.publish import identity
 from fhir_adapter.publish.documents import Document, Resource, document
 from fhir_adapter.publish.group import estimate_id, report_group, scoring
-from fhir_adapter.publish.narrative import narrative
+from fhir_adapter.publish.narrative import report_text
 from fhir_adapter.publish.stratifier import Figures
 
 
@@ -61,10 +61,11 @@ def _report(
     key = identity.report_key(study, family.family)
     cut = study.parameters.data_cut or period.end
     named = [(group, estimate_id(group, family.family)) for group in measure.get("group", ())]
+    caption, digits = f"{study.title}. Data as of {cut.isoformat()}.", study.parameters.digits
     report = {
         "resourceType": "MeasureReport",
         "id": identity.resource_id(key),
-        "text": _text(measure, named, figures.estimates, study, cut),
+        "text": report_text(measure, named, lambda name: _said(figures.estimates.get(name), digits), caption),
         "identifier": [{"use": "official", "system": identity.REPORT, "value": key}],
         "status": "complete",
         "type": "summary",
@@ -77,24 +78,6 @@ def _report(
     if "improvementNotation" in measure:
         report["improvementNotation"] = measure["improvementNotation"]
     return report
-
-
-def _text(
-    measure: Resource,
-    named: Sequence[tuple[Resource, str]],
-    estimates: Mapping[str, Estimate],
-    study: Study,
-    cut: date,
-) -> Resource:
-    digits = study.parameters.digits
-    rows = [(_label(group, name), _said(estimates.get(name), digits)) for group, name in named]
-    caption = f"{study.title}. Data as of {cut.isoformat()}."
-    return narrative(str(measure.get("title", measure["id"])), caption, rows)
-
-
-def _label(group: Resource, name: str) -> str:
-    displays = (coding.get("display") for coding in group["code"].get("coding", ()))
-    return str(group["code"].get("text") or next((text for text in displays if text), name))
 
 
 def _said(estimate: Estimate | None, digits: int) -> str:

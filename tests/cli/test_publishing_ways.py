@@ -130,6 +130,23 @@ def test_a_report_about_one_person_names_its_records_at_their_version(two_people
         assert version in {str(one.number) for one in repository.find(type, ()) if one.id == id}
 
 
+def test_a_report_about_one_person_is_told_in_words(two_people: Served, fetched: Ran) -> None:
+    publish(fetched, "--individual")
+    single = [one for one in documents(fetched, "MeasureReport") if one["type"] == "individual"]
+    texts = [str(one["text"]) for one in single if "SYN-10" in str(one["subject"])]
+    assert len(texts) == FAMILIES - 1
+    for row in (
+        "<td>Refractory</td><td>yes</td>",
+        "<td>CRS, worst grade</td><td>1</td>",
+        "<td>Washout, median</td><td>30 days</td>",
+        "<td>Overall survival, median</td><td>7.3 months, censored</td>",
+        "<td>Progression-free survival, median</td><td>5.1 months, event</td>",
+        "<td>Follow-up, reverse Kaplan-Meier</td><td>told of the cohort only</td>",
+    ):
+        assert sum(row in text for text in texts) == 1, row
+    assert "SYN-" not in "".join(texts)
+
+
 def test_reports_about_single_people_go_to_no_other_server(two_people: Served, fetched: Ran) -> None:
     with server_with([]) as elsewhere:
         ended = command("publish", "--out", fetched.out, "--individual", "--publish-to", elsewhere.base_url)

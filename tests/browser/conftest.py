@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from chromium import WAYS, CannotLook, Look, Seen, find_browser, get_driver, look_at
-from pages import write_pages
+from looked_at import write_pages
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,14 +9,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from checkouts import as_checkout
 from command_line import is_ours
 from pages import README, ROOT, Page, page
-from whole_runs import bundles, command, estimates, files, people, server_with, succeed
+from whole_runs import bundles, command, estimates, files, people, succeed
 
 from fhir_adapter.fhir.r4 import CodeableConcept, Coding
 from fhir_adapter.mapping.relevance import Why
@@ -36,21 +36,12 @@ NOT_RUN = ("make", "sandbox", "demo", "schedule")
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that looks like a checkout, with an export in it, as the working folder."""
-    for name in ("mappings", "fixtures"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    export = tmp_path / "exports" / "2026-03"
+    export = as_checkout(tmp_path) / "exports" / "2026-03"
     export.mkdir(parents=True)
     shutil.copy(bundles("SYN-12")[0], export)
     (tmp_path / "patients.txt").write_text("SYN-12\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    """A server of one's own, with one person of the study."""
-    with server_with(bundles("SYN-12")) as sandbox:
-        yield sandbox.base_url
 
 
 def run_example(line: str, server: str = "") -> str:

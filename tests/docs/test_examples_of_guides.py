@@ -7,14 +7,14 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from checkouts import as_checkout
 from command_line import is_ours
-from pages import PAGES, ROOT, Page, page
-from whole_runs import bundles, server_with, succeed
+from pages import PAGES, Page, page
+from whole_runs import succeed
 
 from fhir_adapter.cohort.study import Parameters
 from fhir_adapter.pipeline import loading
@@ -46,9 +46,7 @@ SERVERS = ("https://fhir.hospital.example/r4", "http://127.0.0.1:8080/fhir")
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A checkout in which somebody has followed the tutorial, and what each of its commands has printed."""
-    home = tmp_path_factory.mktemp("tutorial")
-    for name in ("mappings", "fixtures"):
-        (home / name).symlink_to(ROOT / name)
+    home = as_checkout(tmp_path_factory.mktemp("tutorial"))
     lines = {line.split()[1]: line for line in _ours(TUTORIAL)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
@@ -62,17 +60,10 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 @pytest.fixture
 def home(tutorial: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of that checkout with results in `out/folder`, as the working folder."""
-    for name in ("mappings", "fixtures"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    as_checkout(tmp_path)
     shutil.copytree(tutorial[0] / "out/folder", tmp_path / "out/folder", symlinks=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    with server_with(bundles("SYN-12")) as sandbox:
-        yield sandbox.base_url
 
 
 def _ours(where: Page) -> list[str]:

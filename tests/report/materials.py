@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.judged_people import CUT_2, study, twelve
@@ -16,6 +17,17 @@ from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.inputs import Material, RunFacts
 
 FACTS = RunFacts("fhir-adapter 0.1.0", "http://127.0.0.1:8080/fhir", "2025-08-01T23:00:00Z", "c" * 64)
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code that the study does not know."""
+
+    table: str
+    system: str
+    code: str
+    text: str
+    person: str
 
 
 def material(people: Sequence[Judgement], asked: Study, **more: Any) -> Material:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.judged_people import CUT_2, person, study, twelve
-from report.materials import FACTS, material, named, of_the_study
+from report.materials import FACTS, Code, material, named, of_the_study
 from study12_estimates import estimates
 from study12_estimates import study as written_study
 
@@ -17,15 +17,6 @@ from fhir_adapter.report.inputs import Material
 from fhir_adapter.report.quality import MOST_CODES, contradictions, set_aside, undetermined, unknown_codes
 from fhir_adapter.report.summary import summary
 from fhir_adapter.report.tables import endpoints
-
-
-@dataclass(frozen=True)
-class Code:
-    table: str
-    system: str
-    code: str
-    text: str
-    person: str
 
 
 @dataclass(frozen=True)

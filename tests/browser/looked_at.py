@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.judged_people import CUT_2, study, twelve
-from report.materials import copies, material, named
+from report.materials import Code, copies, material, named
 from study12_estimates import row
 from whole_runs import STUDY12, succeed
 
@@ -17,17 +17,6 @@ from fhir_adapter.report.page import render
 MANY = 5000
 HOSTILE = "<script>alert('1')</script> [/x] $x_1$ \N{RIGHT-TO-LEFT OVERRIDE}אבג مريض 患者 &amp; " + "verylongword" * 25
 _GROUPS = ["bsab_failure=relapsed|refractory", "washout_days=below-median|from-median"]
-
-
-@dataclass(frozen=True)
-class Code:
-    """A code that the study does not know."""
-
-    table: str
-    system: str
-    code: str
-    text: str
-    person: str
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.flow import FlowRow
-from fhir_adapter.cohort.study import Agent, MeasureFamily, Parameters, Roles, Study
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Agent, MeasureFamily, Roles, Study
 from fhir_adapter.mapping.study import read_study
 
 MEASURES = Path(__file__).parents[1] / "mappings" / "bsab-cart-dlbcl" / "measures"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fhir_adapter.cohort.estimate import NO_INTERVAL, Estimate
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Study
 
 _AROUND = ("value", "ci_low", "ci_high")
 _SHARE = (*_AROUND, "numerator", "events", "at_risk")

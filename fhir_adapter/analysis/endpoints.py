@@ -21,7 +21,8 @@ from fhir_adapter.analysis.history import History, history
 from fhir_adapter.analysis.landmarks import Landmark
 from fhir_adapter.cohort.estimate import Endpoint, EventTime, NotInEndpoint
 from fhir_adapter.cohort.judgement import Judgement
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Study
 
 ENDPOINTS: tuple[Endpoint, ...] = ("OS", "PFS", "DOR", "DOCR", "EFS", "TTNT", "TTP")
 Fact = Literal["death", "progression", "new_therapy", "transplant"]

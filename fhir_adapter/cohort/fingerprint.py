@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fhir_adapter.cohort.finding import AnyFinding
-from fhir_adapter.cohort.study import Parameters
+from fhir_adapter.cohort.parameters import Parameters
 
 _HEX = (12, 8)  # enough to tell one state of one person's records from the next
 # A later cut asks the same question of more records, and these are in the fingerprint themselves.

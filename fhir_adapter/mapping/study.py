@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.cohort.review import Rulings
-from fhir_adapter.cohort.study import Agent, MeasureFamily, Parameters, Roles, Study
+from fhir_adapter.cohort.study import Agent, MeasureFamily, Roles, Study
 from fhir_adapter.errors import StudyError
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.artefacts import (

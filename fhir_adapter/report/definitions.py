@@ -6,8 +6,9 @@ from datetime import date
 
 from fhir_adapter.analysis.baseline import antigens
 from fhir_adapter.analysis.rounding import plain
+from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.cohort.response_system import UNSPECIFIED
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.study import Study
 
 _FAILURE = {
     "best_response": "refractory: stable disease or progression was the best response to the bispecific antibody; "

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from fhir_adapter.cohort.events import Assessment
 from fhir_adapter.cohort.finding import Step, step
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import pairwise
 
+from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.cohort.response_system import INDETERMINATE, NOT_EVALUABLE, PROGRESSION, STABLE
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.study import Study
 from fhir_adapter.rules.readings import choices
 
 Series = Sequence[tuple[date, str]]

@@ -13,7 +13,8 @@ from decimal import Decimal
 import msgspec
 
 from fhir_adapter.cohort.events import Lab
-from fhir_adapter.cohort.study import GradeClause, Parameters
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import GradeClause
 
 _INFINITY = Decimal("Infinity")
 

@@ -26,7 +26,8 @@ from fhir_adapter.cohort.finding import (
     Toxicity,
 )
 from fhir_adapter.cohort.judgement import Judgement
-from fhir_adapter.cohort.study import Agent, GradeClause, Parameters, Roles, Study
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Agent, GradeClause, Roles, Study
 from fhir_adapter.cohort.subject import Subject
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.mapping.study import read_study

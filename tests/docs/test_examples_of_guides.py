@@ -16,7 +16,7 @@ from command_line import is_ours
 from pages import PAGES, Page, page
 from whole_runs import succeed
 
-from fhir_adapter.cohort.study import Parameters
+from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.pipeline import loading
 from fhir_adapter.settings import read_settings
 

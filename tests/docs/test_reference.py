@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from fhir_adapter import errors
 from fhir_adapter.cli.app import EXIT_CODES as HELP
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.study import Parameters, Roles
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Roles
 from fhir_adapter.credentials import AuthSettings
 from fhir_adapter.publish import adjudication_table, analysis_tables, cohort_tables
 from fhir_adapter.settings import PREFIX, Hooks, Settings

@@ -41,7 +41,8 @@ from fhir_adapter.cohort.finding import (
     Toxicity,
 )
 from fhir_adapter.cohort.judgement import Excluded, Judgement
-from fhir_adapter.cohort.study import Parameters, Study
+from fhir_adapter.cohort.parameters import Parameters
+from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import EVENT_FIELDS, Subject, in_order
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.mapping.study import StudyFolder, read_study

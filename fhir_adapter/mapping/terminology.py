@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept
+from fhir_adapter.mapping.phrases import Phrases
 
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"), "-")
 _CROSSES = dict.fromkeys(map(ord, "\u00d7\u2573\u2715\u2716\u2a09\u2a2f\u0445\u0425"), "x")  # also the Cyrillic letter
@@ -23,10 +24,6 @@ _CROSSES = dict.fromkeys(map(ord, "\u00d7\u2573\u2715\u2716\u2a09\u2a2f\u0445\u0
 _TRADE_MARKS = dict.fromkeys(map(ord, "\u00a9\u00ae\u2120\u2122"), " ")
 _UNSEEN = dict.fromkeys([0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)])
 _SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"[0-9a-z]")
-# A phrase does not go on as a word, but for an amount that sticks to it; and PD is not found in PD-1 or PD-L1.
-_END = r"(?![0-9a-z]|-l?[0-9])"
-_END_OF_LETTERS = r"(?!-l?[0-9])(?:(?![0-9a-z])|(?=[0-9][0-9.,]* ?(?:mg|\u03bcg|ug|mcg|g|ml|iu)(?![a-z])))"
 _EDITION = re.compile(r"(http://snomed\.info/sct)/[0-9]+(?:/.*)?")
 _OID = re.compile(r"(?:urn:oid:)?([0-2](?:\.[0-9]+){3,})", re.IGNORECASE)
 _REMEMBERED = 4096
@@ -37,6 +34,8 @@ TEXT = "/CodeSystem/text"
 
 def normalise(text: str, *, fold: bool = True) -> str:
     """The form in which phrases are compared: NFKC, case-folded, one kind of hyphen, cross and space."""
+    if text.isascii():  # most are, and have nothing of the rest
+        return " ".join((text.lower() if fold else text).split())
     seen = text.translate(_UNSEEN).translate(_TRADE_MARKS)
     plain = unicodedata.normalize("NFKC", seen).translate(_HYPHENS).translate(_CROSSES)
     return _SPACE.sub(" ", plain.casefold() if fold else plain).strip()
@@ -108,14 +107,8 @@ class ConceptMap:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
-    def _finder(self) -> re.Pattern[str] | None:
-        """All phrases in one pattern, the longest first; what stands before a word is looked at once for all words."""
-        longest_first = sorted(self.phrases, key=lambda phrase: (-len(phrase), phrase))
-        words = [_ended(phrase) for phrase in longest_first if _WORD.match(phrase[0])]
-        others = [_ended(phrase) for phrase in longest_first if not _WORD.match(phrase[0])]
-        parts = [rf"(?<![0-9a-z])(?:{'|'.join(words)})"] if words else []
-        parts += ["|".join(others)] if others else []
-        return re.compile("|".join(parts)) if parts else None
+    def _finder(self) -> Phrases:
+        return Phrases(self.phrases)
 
     @cached_property
     def _remembered(self) -> Callable[[CodeableConcept], Translation]:
@@ -209,10 +202,8 @@ class ConceptMap:
 
     def _in_texts(self, *texts: str) -> frozenset[Target]:
         """What the phrases that stand in some texts translate to."""
-        if self._finder is None:
-            return frozenset()
         plain = (normalise(text) for text in texts if text)
-        return frozenset(self.phrases[hit.group()] for text in plain for hit in self._finder.finditer(text))
+        return frozenset(self.phrases[phrase] for text in plain for phrase in self._finder.found_in(text))
 
     def _by_code(self, concept: CodeableConcept) -> frozenset[Target]:
         return frozenset(self.codes[key] for key in self._keys(concept) if key in self.codes)
@@ -239,12 +230,6 @@ def canonical_system(system: str, aliases: Mapping[str, str]) -> str:
     elif edition := _EDITION.fullmatch(plain):
         plain = edition[1]
     return aliases.get(plain, plain)
-
-
-def _ended(phrase: str) -> str:
-    """The phrase, where it ends as a word."""
-    last = phrase[-1]
-    return re.escape(phrase) + (_END if last.isdecimal() else _END_OF_LETTERS if _WORD.match(last) else "")
 
 
 @dataclass(frozen=True)

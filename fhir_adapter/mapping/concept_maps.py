@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fhir_adapter.errors import StudyError
 from fhir_adapter.mapping.artefacts import Vocabulary, as_artefact, nearest, read_artefacts
@@ -18,14 +19,15 @@ Key = tuple[str, str]
 # How R4 lets a target stand to its source. The last two say that there is no translation.
 _TRANSLATES = ("equivalent", "equal", "relatedto", "wider", "subsumes", "narrower", "specializes", "inexact")
 UNDECIDED, NONE_OF_OURS = "unmatched", "disjoint"
+_KNOWN = frozenset((*_TRANSLATES, UNDECIDED, NONE_OF_OURS))
 _GIVES_WAY = ("wider", "inexact")
+_NOTHING: frozenset[str] = frozenset()
 _SINCE, _UNTIL = "/given-since", "/given-until"
 REPLACES = "/StructureDefinition/replaces"
 """How the URL of the extension ends by which a site says that it overrules the study."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One element of a ConceptMap.
 
     `none_of_ours`: somebody has looked, and it is nothing that the study knows. `replaces` are the translations of
@@ -47,8 +49,8 @@ class Entry:
     @property
     def codes(self) -> frozenset[str]:
         """Everything it can translate to."""
-        told = [self.target.code] if self.target else []
-        return frozenset((*told, *(one.code for one in self.meanings)))
+        told = frozenset((self.target.code,)) if self.target else _NOTHING
+        return told.union(one.code for one in self.meanings) if self.meanings else told
 
 
 REQUIRED_MAPS = frozenset(
@@ -100,7 +102,7 @@ def read_entries(
     with as_artefact(path):
         for entry in _entries(path, resource, vocabulary, aliases):
             other = found.setdefault(entry.key, entry)
-            if (other.codes, other.none_of_ours) != (entry.codes, entry.none_of_ours):
+            if other is not entry and (other.codes, other.none_of_ours) != (entry.codes, entry.none_of_ours):
                 message = f"{path}: {entry.where} has a second target: {other.where} says otherwise about the same"
                 raise StudyError(message, "keep one of them")
     return found
@@ -110,20 +112,16 @@ def _entries(
     path: Path, resource: Mapping[str, Any], vocabulary: Vocabulary, aliases: Mapping[str, str]
 ) -> Iterator[Entry]:
     for number, group in enumerate(resource.get("group", [])):
+        source = group.get("source", "")
+        system = TEXT if source.endswith(TEXT) else canonical_system(source, aliases)
         for place, element in enumerate(group.get("element", [])):
-            key = _key(group.get("source", ""), element["code"], aliases)
+            key = system, normalise(element["code"]) if system == TEXT else element["code"].strip()
             where = f"group[{number}].element[{place}]" if key[0] == TEXT else f"group.element `{element['code']}`"
             entry = _entry(path, where, key, group.get("target", ""), element.get("target", []))
             for code in sorted(entry.codes):
                 vocabulary.check(path, where, entry.vocabulary, code)
             if entry.decided:
                 yield entry
-
-
-def _key(source: str, code: str, aliases: Mapping[str, str]) -> Key:
-    if source.endswith(TEXT):
-        return TEXT, normalise(code)
-    return canonical_system(source, aliases), code.strip()
 
 
 def _entry(path: Path, where: str, key: Key, vocabulary: str, targets: list[Mapping[str, Any]]) -> Entry:
@@ -147,7 +145,7 @@ def _entry(path: Path, where: str, key: Key, vocabulary: str, targets: list[Mapp
 def _check_equivalence(path: Path, where: str, target: Mapping[str, Any]) -> None:
     """A code that is filled in, with a word that says there is none, is a slip; and so is the reverse."""
     said = target.get("equivalence", "equivalent")
-    if said not in (*_TRANSLATES, UNDECIDED, NONE_OF_OURS):
+    if said not in _KNOWN:
         hint = nearest(str(said), [*_TRANSLATES, UNDECIDED, NONE_OF_OURS])
         raise StudyError(f"{path}: {where} has an `equivalence` that FHIR R4 does not have", hint)
     if target.get("code") and said not in _TRANSLATES:

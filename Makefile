@@ -1,7 +1,7 @@
 # Everything that can be done here. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers test-browser test-spark bench check site fixtures lock clean
+.PHONY: help setup demo test test-servers test-browser test-spark bench bench-quick check site fixtures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,9 +46,12 @@ $(SPARK): requirements-spark.lock | setup
 	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-bench: setup  ## measure the extraction and big folders against their baselines (many minutes; quiet machine)
+bench: setup  ## measure speed and size against their baselines and goals (half an hour; quiet machine)
+	@$(BIN)/python benchmarks/bench.py
 	@$(BIN)/python benchmarks/extraction.py
-	@$(BIN)/python benchmarks/folder.py
+
+bench-quick: setup  ## the same on a small scale; fails where a figure is beyond half of its goal (two minutes)
+	@$(BIN)/python benchmarks/bench.py --quick
 
 check: setup  ## lint, format, types, import floors
 	@$(BIN)/ruff check .

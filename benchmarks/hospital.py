@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -54,6 +55,8 @@ DISEASES = (("I10", "Essential (primary) hypertension"), ("E11.9", "Type 2 diabe
 PROCEDURES = (("71046", "Radiologic examination, chest; 2 views"), ("93000", "Electrocardiogram, routine"),
               ("36415", "Collection of venous blood by venipuncture"))  # fmt: skip
 
+BYTES_A_PERSON, STUDYS_SHARE = 172_000, 0.005
+
 Resource = dict[str, Any]
 Dialect = Callable[[Resource], str]
 
@@ -72,6 +75,16 @@ def escaped(resource: Resource) -> str:
 
 
 DIALECTS: dict[str, Dialect] = {"compact": compact, "spaced": spaced, "escaped": escaped}
+
+
+@contextmanager
+def generated(megabytes: int) -> Iterator[Path]:
+    """The folder of a hospital of about this size, half a per cent of it the study's people, for a `with` block."""
+    with tempfile.TemporaryDirectory(prefix="fhir-adapter-bench-") as work:
+        folder = Path(work) / "hospital"
+        write_hospital(folder, megabytes * 1_000_000 // BYTES_A_PERSON, STUDYS_SHARE)
+        (folder / "truth.json").unlink()
+        yield folder
 
 
 def write_hospital(folder: Path, people: int, share: float, seed: int = 7, dialect: Dialect = compact) -> list[str]:
@@ -266,7 +279,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--people", type=int, default=5_800)
-    asked.add_argument("--share", type=float, default=0.005)
+    asked.add_argument("--share", type=float, default=STUDYS_SHARE)
     asked.add_argument("--seed", type=int, default=7)
     asked.add_argument("--dialect", choices=DIALECTS, default="compact")
     given = asked.parse_args()

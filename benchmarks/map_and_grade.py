@@ -58,6 +58,7 @@ def main() -> None:
         return
     lines = (folder / "Observation.ndjson").read_bytes().splitlines()
     records = [read_record(line) for line in lines]
+    graded((decode(one.body), one) for one in records)  # a run compiles the study's phrases once, however much there is
     if task == "lenses":
         resources = [decode(line) for line in lines]
         gc.freeze()

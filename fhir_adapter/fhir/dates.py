@@ -22,7 +22,7 @@ _FRACTION = re.compile(r"\.\d+")
 _MIDNIGHT = re.compile(r"(.*T)24:00(?::00)?(.*)")
 _LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 # Systems write these when they have no date at all.
-_PLACEHOLDER_YEARS = (1, 9999)
+_PLACEHOLDER_YEARS = ("0001", "9999")
 _REMEMBERED = 4096
 
 
@@ -121,18 +121,19 @@ def _parsed(text: str, zone: ZoneInfo | None) -> PartialDate | None:
     if not found:
         raise NotADate
     year, month, day, offset = found.group("year", "month", "day", "zone")
-    if int(year) in _PLACEHOLDER_YEARS:
+    if year in _PLACEHOLDER_YEARS:
         return None
     try:
         if month is None:
             return PartialDate(date(int(year), 1, 1), date(int(year), 12, 31), text)
+        if zone and offset:
+            exact = _with_offset(text).astimezone(zone).date()
+            return PartialDate(exact, exact, text)
         first = date(int(year), int(month), int(day or 1))
-        if day is None:
-            return PartialDate(first, first.replace(day=calendar.monthrange(first.year, first.month)[1]), text)
-        exact = _moved(text, zone) if zone and offset else first
+        last = first if day else first.replace(day=calendar.monthrange(first.year, first.month)[1])
     except (ValueError, OverflowError):
         raise NotADate from None
-    return PartialDate(exact, exact, text)
+    return PartialDate(first, last, text)
 
 
 def _moment(text: str) -> datetime | None:
@@ -141,13 +142,11 @@ def _moment(text: str) -> datetime | None:
     return _with_offset(text) if found and found["zone"] else None
 
 
-def _moved(text: str, zone: ZoneInfo) -> date:
-    return _with_offset(text).astimezone(zone).date()
-
-
 def _with_offset(text: str) -> datetime:
     """The moment of a dateTime to the second: one of any finer grain is not another moment."""
-    plain = _FRACTION.sub("", text.strip())
+    plain = text.strip()
+    if "." in plain:
+        plain = _FRACTION.sub("", plain)
     try:
         return datetime.fromisoformat(plain)
     except ValueError:

@@ -16,7 +16,7 @@ from fhir_adapter.cohort.events import Lab
 from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.cohort.study import GradeClause
 
-_INFINITY = Decimal("Infinity")
+_INFINITY, _ZERO, _ONE = Decimal("Infinity"), Decimal(0), Decimal(1)
 
 
 class Interval(msgspec.Struct, frozen=True, gc=False):
@@ -31,9 +31,9 @@ class Interval(msgspec.Struct, frozen=True, gc=False):
     def of(cls, lab: Lab) -> Interval:
         match lab.comparator:
             case "<":
-                return cls(Decimal(0), lab.value, open_high=True)
+                return cls(_ZERO, lab.value, open_high=True)
             case "<=":
-                return cls(Decimal(0), lab.value)
+                return cls(_ZERO, lab.value)
             case ">":
                 return cls(lab.value, _INFINITY, open_low=True)
             case ">=":
@@ -106,7 +106,7 @@ def _lies(clause: GradeClause, interval: Interval, reference: Decimal, parameter
 def _reference(clause: GradeClause, lab: Lab, baseline: Lab | None) -> Decimal | None:
     match clause.of:
         case "absolute":
-            return Decimal(1)
+            return _ONE
         case "LLN":
             return lab.lower_limit
         case "ULN":

@@ -30,6 +30,7 @@ from fhir_adapter.pipeline.build import build as build_cohort
 from fhir_adapter.pipeline.fetch import reached
 from fhir_adapter.progress import Progress
 from fhir_adapter.publish.analysis_tables import analysis_files
+from fhir_adapter.publish.places import InMemory
 from fhir_adapter.report.figures import survival_figure
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -50,18 +51,15 @@ class CohortFrames:
     """
 
     cohort: Cohort
+    _tables: Mapping[str, bytes]
 
     def __repr__(self) -> str:
-        return f"<cohort of {len(self.cohort.judgements)} people, {len(self.cohort.excluded)} not included>"
-
-    @cached_property
-    def _tables(self) -> Mapping[str, bytes]:
-        return self.cohort.files()
+        return f"<cohort of {len(self.cohort.people)} people, {self.cohort.tallies.excluded} not included>"
 
     @cached_property
     def _analysis(self) -> Mapping[str, bytes]:
         flow = [(row.step, row.n_left) for row in self.cohort.flow]
-        found = estimate(self.cohort.judgements, self.cohort.times, flow, self.cohort.study)
+        found = estimate(self.cohort.people, self.cohort.times, flow, self.cohort.study)
         return analysis_files(self.cohort.times, found, self.cohort.study)
 
     @cached_property
@@ -139,10 +137,10 @@ class CohortFrames:
 
     def findings(self, subject_id: str) -> tuple[AnyFinding, ...]:
         """Every finding about one person; `KeyError` when nobody has this id."""
-        found = self.cohort.findings_of(subject_id)
+        found = next((one for one in self.cohort.told if subject_id in one.subject.patient_ids), None)
         if found is None:
             raise KeyError("no such person")
-        return found[1]
+        return found.findings
 
     def _curve(self, name: str) -> Curve | None:
         endpoint: Endpoint | None = next((one for one in get_args(Endpoint) if one == name), None)
@@ -170,14 +168,19 @@ def build(study: StudyFolder, source: str | Path) -> CohortFrames:
         with Store.reopen(OutputFolder(path).store) as store:
             if store.last_run() != store.last_complete_run():
                 raise UsageError("the last fetch into this folder is incomplete", "run `fhir-adapter fetch` again")
-            return CohortFrames(build_cohort(store, study))
+            return _frames(store, study)
     with (
         tempfile.TemporaryDirectory() as beside,
         Store.open(Path(beside) / "landing.sqlite", f"folder:{path}") as store,
     ):
         with reached(Settings(folder=path), _NO_CLOCK, Progress()) as land:
             land(store).require_complete()
-        return CohortFrames(build_cohort(store, study))
+        return _frames(store, study)
+
+
+def _frames(store: Store, study: StudyFolder) -> CohortFrames:
+    tables = InMemory()
+    return CohortFrames(build_cohort(store, study, place=tables, whole=True), tables.files)
 
 
 def _read_csv(table: bytes) -> pd.DataFrame:

@@ -11,24 +11,23 @@ Everything is written beside, flushed to the disk, and then `.current` is replac
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fhir_adapter.errors import DiskError, LockedError, UsageError
+from fhir_adapter.generation import Generation, disk, flush_folder
 from fhir_adapter.instant import written
 
 PARTS = ("cohort", "analysis", "report", "publish", "run.json")
 _KEPT = 2
 _SPARE_BYTES = 16 * 1024 * 1024  # less does not even hold the first pages and the results of a small study
 _LOCK_SECONDS = 0.5  # whoever only looks whether a run is at work holds the lock for a moment
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 
 Files = Mapping[str, bytes]
 
@@ -63,15 +62,15 @@ class OutputFolder:
             raise DiskError(
                 f"the output folder {self.path} cannot be written", "choose another --out, or its permissions"
             )
-        disk = shutil.disk_usage(self._nearest())
-        if disk.free < _SPARE_BYTES <= disk.total:  # some file systems do not tell
+        room = shutil.disk_usage(self._nearest())
+        if room.free < _SPARE_BYTES <= room.total:  # some file systems do not tell
             message = f"hardly any space is left for the output folder {self.path}, so nothing was begun"
             raise DiskError(message, "make room or choose another --out; the last good result is untouched")
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written."""
         self.check()
-        with _disk(self.path):
+        with disk(self.path):
             for folder in (self.path, self._generations, self.store.parent):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = self._generations / ".probe"
@@ -109,13 +108,13 @@ class OutputFolder:
         self.prepare()
         lock = FileLock(self.path / "lock", timeout=_LOCK_SECONDS, mode=0o600)
         try:
-            with _disk(self.path):
+            with disk(self.path):
                 lock.acquire()
         except Timeout:
             message = f"another run is working in {self.path}{self._told_holder()}"
             raise LockedError(message, "wait for it to end, or use another --out") from None
         try:
-            with _disk(self.path):
+            with disk(self.path):
                 self._tell_holder()
             yield
         finally:
@@ -149,32 +148,52 @@ class OutputFolder:
         found = (path for path in self._generations.iterdir() if path.name.isdecimal())
         return sorted(path for path in found if path.name <= Path(current).name)
 
-    def replace(self, parts: Mapping[str, Files | bytes], without: tuple[str, ...] = ()) -> None:
-        """Publish new parts (`cohort`: its files, `run.json`: its bytes) together; the other parts stay as they are.
+    @contextmanager
+    def renewal(self, without: Collection[str] = ()) -> Iterator[Generation]:
+        """Results to be written beside the current ones, and published together when the block has ended well.
 
-        `without` names parts that no longer hold, because what they were made from has changed.
+        Parts that nothing was written of stay as they are, but for those named `without`: they no longer hold, because
+        what they were made from has changed. A block that fails changes nothing.
         """
-        with _disk(self.path):
+        with disk(self.path):
             number = self._next_number()
             beside = self._generations / f"{number:06d}.part"
             shutil.rmtree(beside, ignore_errors=True)
             beside.mkdir(mode=0o700)
-            for name in PARTS:
-                if name in parts:
-                    _write(beside / name, parts[name])
-                elif name not in without:
-                    _carry_over(self._current / name, beside / name)
-            _flush(beside)
-            generation = self._generations / f"{number:06d}"
-            os.rename(beside, generation)
-            _flush(self._generations)
-            _point(self._current, Path(".generations") / generation.name)
-            for name in PARTS:
-                if (generation / name).exists():
-                    _point(self.path / name, Path(".current") / name)
-                else:
-                    (self.path / name).unlink(missing_ok=True)
-            self._forget_old(number)
+        generation = Generation(beside, self.path)
+        try:
+            yield generation
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)  # it holds patient data, and is of no use to anybody
+            raise
+        with disk(self.path):
+            self._publish(generation, number, without)
+
+    def replace(self, parts: Mapping[str, Files | bytes], without: Collection[str] = ()) -> None:
+        """Publish new parts (`cohort`: its files, `run.json`: its bytes) together, as `renewal` does."""
+        with self.renewal(without) as new:
+            for part, content in parts.items():
+                if isinstance(content, bytes):
+                    new.write(part, content)
+                    continue
+                for name in sorted(content):
+                    new.write(f"{part}/{name}", content[name])
+
+    def _publish(self, new: Generation, number: int, without: Collection[str]) -> None:
+        for name in PARTS:
+            if name not in without and not (new.folder / name).exists():
+                _carry_over(self._current / name, new.folder / name)
+        new.flush()
+        generation = self._generations / f"{number:06d}"
+        os.rename(new.folder, generation)
+        flush_folder(self._generations)
+        _point(self._current, Path(".generations") / generation.name)
+        for name in PARTS:
+            if (generation / name).exists():
+                _point(self.path / name, Path(".current") / name)
+            else:
+                (self.path / name).unlink(missing_ok=True)
+        self._forget_old(number)
 
     def _next_number(self) -> int:
         numbers = [int(path.name) for path in self._generations.iterdir() if path.name.isdecimal()]
@@ -192,18 +211,12 @@ def _is_url(path: Path) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
-def _write(path: Path, content: Files | bytes) -> None:
-    if isinstance(content, bytes):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        return
-    path.mkdir(mode=0o700)
-    for name in sorted(content):
-        _write(path / name, content[name])
-    _flush(path)
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _carry_over(old: Path, new: Path) -> None:
@@ -221,24 +234,4 @@ def _point(link: Path, target: Path) -> None:
     beside.unlink(missing_ok=True)
     os.symlink(target, beside)
     os.replace(beside, link)
-    _flush(link.parent)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno in _DISK:
-            reason = os.strerror(problem.errno or 0)
-            message = f"the output folder {path} cannot be written: {reason}"
-            raise DiskError(message, "make room or choose another --out; the last good result is untouched") from None
-        raise
+    flush_folder(link.parent)

@@ -16,5 +16,8 @@ class Progress:
     def stream(self, stream: str, received: int, announced: int | None, state: State = "running") -> None:
         """So far `received` of `announced` things (None: not known) of this stream were landed."""
 
+    def people(self, done: int, of: int) -> None:
+        """So far `done` of the people among the data were judged."""
+
     def waiting(self, what: str, share: float | None = None) -> None:
         """The server works on `what`; `share` is how much of it is done, from 0 to 1 (None: not known)."""

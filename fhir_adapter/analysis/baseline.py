@@ -7,12 +7,11 @@ from typing import Protocol
 
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import count, median_and_range
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.finding import Span
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 
-Judgements = Sequence[Judgement]
+People = Sequence[Case]
 
 
 class FlowStep(Protocol):
@@ -36,11 +35,11 @@ def attrition(flow: Flow, study: Study) -> Iterator[Estimate]:
         yield count(figure, left, population="received", parameters=study.parameters.named("data_cut"))
 
 
-def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
+def baseline(people: People, study: Study) -> Iterator[Estimate]:
     """The baseline table. Its denominators are people whose value is settled; `missing` counts the others."""
     cut = study.parameters.named("data_cut")
     yield count(("baseline.n", "baseline", "People in the cohort"), len(people), parameters=cut)
-    sexes = [None if person.subject.sex == "unknown" else person.subject.sex for person in people]
+    sexes = [None if person.sex == "unknown" else person.sex for person in people]
     for sex, name, label in (
         ("male", "male", "Male"),
         ("female", "female", "Female"),
@@ -49,7 +48,7 @@ def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
         yield _share(f"baseline.{name}", label, [None if s is None else s == sex for s in sexes], study)
     yield median_and_range(
         ("baseline.age", "baseline", "Age"),
-        [_length(person.age.value) for person in people],
+        [person.age_years for person in people],
         unit="a",
         parameters=study.parameters.named("data_cut", "ipi_age_at"),
     )
@@ -58,7 +57,7 @@ def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
         yield _prognostic_index(people, study)
     yield median_and_range(
         ("baseline.prior_lines", "baseline", "Prior lines of therapy"),
-        [person.lines.value.count.settled if person.lines.value else None for person in people],
+        [person.prior_lines for person in people],
         unit="1",
         parameters=study.parameters.named("data_cut", "prior_lines", "gap_days", "regimen_window_days"),
     )
@@ -67,18 +66,18 @@ def baseline(people: Judgements, study: Study) -> Iterator[Estimate]:
     yield from _products(people, study)
 
 
-def _prognostic_index(people: Judgements, study: Study) -> Estimate:
+def _prognostic_index(people: People, study: Study) -> Estimate:
     return median_and_range(
         ("baseline.ipi", "baseline", "International Prognostic Index"),
-        [person.ipi.value.points.settled if person.ipi.value else None for person in people],
+        [person.ipi for person in people],
         unit="1",
         parameters=study.parameters.named("data_cut", "ipi_reference", "ipi_age_at", "ipi_missing"),
     )
 
 
-def _disease(people: Judgements, study: Study) -> Iterator[Estimate]:
+def _disease(people: People, study: Study) -> Iterator[Estimate]:
     over = study.parameters.ipi_extranodal_over
-    organs = [person.sites.value.count.settled if person.sites.value else None for person in people]
+    organs = [person.extranodal_sites for person in people]
     yield _share(
         "baseline.extranodal_2_or_more",
         f"{over + 1} or more extranodal sites",
@@ -89,24 +88,25 @@ def _disease(people: Judgements, study: Study) -> Iterator[Estimate]:
     yield _share(
         "baseline.bulky",
         "Bulky disease",
-        [person.bulk.value.bulky if person.bulk.value else None for person in people],
+        [person.bulky for person in people],
         study,
         "bulky_mm",
         "bulky_inclusive",
     )
 
 
-def _products(people: Judgements, study: Study) -> Iterator[Estimate]:
+def _products(people: People, study: Study) -> Iterator[Estimate]:
     """What was given: BsAb by target pair and agent (ever exposed, before apheresis), CAR-T by targets."""
-    exposures = [person.exposure.value.exposures if person.exposure.value else None for person in people]
+    exposures = [person.bsab_exposures for person in people]
     for pair in _target_sets(study, study.roles.bsab):
         given = [None if e is None else any(antigens(one.targets) == pair for one in e) for e in exposures]
         yield _share(f"baseline.bsab.{pair}", f"BsAb {pair}, ever exposed", given, study)
     for agent in sorted(study.roles.bsab):
         given = [None if e is None else any(one.agent == agent for one in e) for e in exposures]
         yield _share(f"baseline.bsab_agent.{agent}", f"BsAb {study.display(agent)}, ever exposed", given, study)
+    infused_with = [person.cart_targets for person in people]
     for targets in _target_sets(study, study.roles.car_t):
-        infused = [antigens(p.index.value.targets) == targets if p.index.value else None for p in people]
+        infused = [None if given is None else antigens(given) == targets for given in infused_with]
         yield _share(f"baseline.car_t.{targets}", f"CAR-T {targets}", infused, study)
 
 
@@ -119,33 +119,25 @@ def _target_sets(study: Study, agents: Iterable[str]) -> list[str]:
     return sorted({antigens(study.targets(agent)) for agent in agents if study.targets(agent)})
 
 
-def failure(people: Judgements, study: Study) -> Iterator[Estimate]:
+def failure(people: People, study: Study) -> Iterator[Estimate]:
     """The outcome of the BsAb line; everybody is in the denominator, the undetermined too."""
     names = ("data_cut", "bsab_status_rule", "interval_days", "interval_anchor", "bsab_line_for_status")
-    status = [person.failure.value.status if person.failure.value else "undetermined" for person in people]
+    status = [person.bsab_failure for person in people]
     for name in ("refractory", "relapsed", "undetermined"):
         figure = (f"failure.{name}", "failure", f"BsAb failure: {name}")
         yield proportion(figure, status.count(name), len(people), study, parameters=study.parameters.named(*names))
 
 
-def intervals(people: Judgements, study: Study) -> Iterator[Estimate]:
+def intervals(people: People, study: Study) -> Iterator[Estimate]:
     """Washout and vein-to-vein time in days, for people in whom they are settled."""
-    lengths: tuple[tuple[str, str, Callable[[Judgement], Span | None], tuple[str, ...]], ...] = (
-        ("washout", "Washout", lambda person: person.washout.value, ("washout_to", "index_apheresis")),
-        ("vein_to_vein", "Vein-to-vein time", _vein_to_vein, ("index_apheresis",)),
+    lengths: tuple[tuple[str, str, Callable[[Case], int | None], tuple[str, ...]], ...] = (
+        ("washout", "Washout", lambda person: person.washout_days, ("washout_to", "index_apheresis")),
+        ("vein_to_vein", "Vein-to-vein time", lambda person: person.vein_to_vein_days, ("index_apheresis",)),
     )
-    for name, label, span, names in lengths:
-        days = [_length(span(person)) for person in people]
+    for name, label, length, names in lengths:
+        days = [length(person) for person in people]
         parameters = study.parameters.named("data_cut", *names, "episode_gap_days")
         yield median_and_range((f"{name}.median", name, label), days, unit="d", parameters=parameters)
-
-
-def _vein_to_vein(person: Judgement) -> Span | None:
-    return person.index.value.vein_to_vein if person.index.value else None
-
-
-def _length(span: Span | None) -> int | None:
-    return span.days if span else None
 
 
 def _share(name: str, label: str, values: Sequence[bool | None], study: Study, *parameters: str) -> Estimate:

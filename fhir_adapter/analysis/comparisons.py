@@ -11,9 +11,9 @@ from fhir_adapter.analysis.log_rank import LogRank, log_rank
 from fhir_adapter.analysis.risk_table import RiskTable, risk_table
 from fhir_adapter.analysis.subgroups import COMPARED, Member, members
 from fhir_adapter.analysis.survival_estimates import NAMES, PARAMETERS
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Endpoint, Estimate, EventTime
 from fhir_adapter.cohort.finding import Json
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subgroup import Subgroup
 
@@ -21,7 +21,7 @@ _UNADJUSTED = "not adjusted: the groups may differ in more than this"
 _PROPORTIONAL = "the ratio is taken to be the same at all times"
 
 
-def comparisons(people: Sequence[Judgement], times: Sequence[EventTime], study: Study) -> Iterator[Estimate]:
+def comparisons(people: Sequence[Case], times: Sequence[EventTime], study: Study) -> Iterator[Estimate]:
     """For every subgroup and endpoint: the log-rank test, then the hazard ratio of each level against the first."""
     for subgroup in study.subgroups:
         everybody = members(people, subgroup)
@@ -70,7 +70,7 @@ def _compared(
     rows = [
         (time.days, time.event, subgroup.levels.index(member.levels[0]))
         for member in everybody
-        if len(member.levels) == 1 and (time := known.get(member.person.subject.subject_id))
+        if len(member.levels) == 1 and (time := known.get(member.person.subject_id))
     ]
     return _Compared(
         subgroup,

@@ -12,14 +12,12 @@ from fhir_adapter.analysis.relapse import relapse
 from fhir_adapter.analysis.subgroups import subgroup_estimates
 from fhir_adapter.analysis.survival_estimates import followup, survival
 from fhir_adapter.analysis.toxicity import toxicity
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Estimate, EventTime
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 
 
-def estimate(
-    judgements: Sequence[Judgement], times: Sequence[EventTime], flow: Flow, study: Study
-) -> tuple[Estimate, ...]:
+def estimate(people: Sequence[Case], times: Sequence[EventTime], flow: Flow, study: Study) -> tuple[Estimate, ...]:
     """All statistics of a cohort. `flow` are the rows of the attrition, or (step, people left).
 
     The order: attrition, baseline (people, disease, products), BsAb failure, washout and vein-to-vein,
@@ -30,16 +28,16 @@ def estimate(
     """
     found = (
         *attrition(flow, study),
-        *baseline(judgements, study),
-        *failure(judgements, study),
-        *intervals(judgements, study),
-        *followup(judgements, times, study),
-        *response(judgements, study),
-        *survival(judgements, times, study),
-        *relapse(judgements, times, study),
-        *toxicity(judgements, study),
-        *subgroup_estimates(judgements, times, study),
-        *comparisons(judgements, times, study),
+        *baseline(people, study),
+        *failure(people, study),
+        *intervals(people, study),
+        *followup(people, times, study),
+        *response(people, study),
+        *survival(people, times, study),
+        *relapse(people, times, study),
+        *toxicity(people, study),
+        *subgroup_estimates(people, times, study),
+        *comparisons(people, times, study),
     )
     return disclosed(found, study)
 

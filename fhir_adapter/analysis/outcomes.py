@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fhir_adapter.analysis.proportions import proportion
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.response_system import NOT_EVALUABLE, UNSPECIFIED, ResponseSystem
 from fhir_adapter.cohort.study import Study
 
-Judgements = Sequence[Judgement]
+People = Sequence[Case]
 
 
-def response(people: Judgements, study: Study) -> Iterator[Estimate]:
+def response(people: People, study: Study) -> Iterator[Estimate]:
     """Best response. A response of unknown depth counts as a response and is missing from CR and from PR.
 
     An empty best response (assessments that contradict each other) is missing everywhere.
     """
     denominator = study.parameters.orr_denominator
-    responses, answers = study.responses, [person.response.value for person in people]
-    if denominator == "not_in_cr":
-        answers = [one for one in answers if one is None or not one.complete_before]
-    best = [one.best if one else NOT_EVALUABLE for one in answers]
+    responses, everybody = study.responses, denominator != "not_in_cr"
+    asked = [person for person in people if everybody or not person.complete_before]
+    best = [NOT_EVALUABLE if person.best_response is None else person.best_response for person in asked]
     evaluable = denominator == "evaluable"
     counted = [category for category in best if category not in (NOT_EVALUABLE, "")] if evaluable else best
     parameters = study.parameters.named("data_cut", "orr_denominator", "bor_end", "ir_policy", "response_system")

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from fhir_adapter.analysis.cumulative_incidence import Incidence, cumulative_incidence
 from fhir_adapter.analysis.survival_estimates import NO_EVENT, NOBODY_LEFT, PARAMETERS, not_estimable
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import NO_INTERVAL, Estimate, EventTime
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 
 _CAUSES = {"progression": 1, "death": 2}
@@ -22,7 +22,7 @@ _NAMES = {
 }
 
 
-def relapse(people: Sequence[Judgement], times: Sequence[EventTime], study: Study) -> Iterator[Estimate]:
+def relapse(people: Sequence[Case], times: Sequence[EventTime], study: Study) -> Iterator[Estimate]:
     """The cumulative incidences of progression, and of death without it, at the study's timepoints."""
     known = [
         (time.days, _CAUSES.get(time.reason, _OTHER) if time.event else 0)

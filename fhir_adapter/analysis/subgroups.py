@@ -15,14 +15,14 @@ from fhir_adapter.analysis.outcomes import response
 from fhir_adapter.analysis.summaries import count
 from fhir_adapter.analysis.survival import curve
 from fhir_adapter.analysis.survival_estimates import endpoint_estimates
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Endpoint, Estimate, EventTime
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subgroup import NUMBERS, Subgroup
 
 COMPARED: tuple[Endpoint, ...] = ("PFS", "OS")
 _RESPONSES = ("response.orr", "response.cr")
-People = Sequence[Judgement]
+People = Sequence[Case]
 Times = Sequence[EventTime]
 
 
@@ -30,7 +30,7 @@ Times = Sequence[EventTime]
 class Member:
     """A person and the levels of one subgroup that this person belongs to, in the order of the study."""
 
-    person: Judgement
+    person: Case
     levels: tuple[str, ...]
 
 
@@ -58,7 +58,7 @@ def subgroup_estimates(people: People, times: Times, study: Study) -> Iterator[E
 
 
 def _outcomes(people: People, times: Times, study: Study) -> Iterator[Estimate]:
-    names = {person.subject.subject_id for person in people}
+    names = {person.subject_id for person in people}
     theirs = [time for time in times if time.subject_id in names]
     cut = study.parameters.named("data_cut")
     yield count(("baseline.n", "baseline", "People in the cohort"), len(people), parameters=cut)
@@ -80,28 +80,28 @@ def _is_below(number: float, middle: float, level: str) -> bool:
     return number < (middle if bound == "median" else float(bound))
 
 
-def _exposed_to(person: Judgement) -> tuple[str, ...]:
-    return tuple(one.agent for one in person.exposure.value.exposures) if person.exposure.value else ()
+def _exposed_to(person: Case) -> tuple[str, ...]:
+    return tuple(one.agent for one in person.bsab_exposures or ())
 
 
-def _targeted(person: Judgement) -> tuple[str, ...]:
-    return tuple(antigens(one.targets) for one in person.exposure.value.exposures) if person.exposure.value else ()
+def _targeted(person: Case) -> tuple[str, ...]:
+    return tuple(antigens(one.targets) for one in person.bsab_exposures or ())
 
 
 # The columns of `subjects.csv`; targets are named as in the baseline table, whatever their order (`CD3xCD20`).
-_TEXTS_OF: Mapping[str, Callable[[Judgement], tuple[str, ...]]] = {
-    "bsab_failure": lambda one: (one.failure.value.status if one.failure.value else "undetermined",),
+_TEXTS_OF: Mapping[str, Callable[[Case], tuple[str, ...]]] = {
+    "bsab_failure": lambda one: (one.bsab_failure,),
     "bsab_targets": _targeted,
     "bsab_agents": _exposed_to,
-    "cart_product": lambda one: (one.index.value.product,) if one.index.value else (),
-    "cart_targets": lambda one: (antigens(one.index.value.targets),) if one.index.value else (),
-    "sex": lambda one: (one.subject.sex,),
-    "bulky": lambda one: (str(one.bulk.value.bulky).lower(),) if one.bulk.value else (),
+    "cart_product": lambda one: () if one.cart_product is None else (one.cart_product,),
+    "cart_targets": lambda one: () if one.cart_targets is None else (antigens(one.cart_targets),),
+    "sex": lambda one: (one.sex,),
+    "bulky": lambda one: () if one.bulky is None else (str(one.bulky).lower(),),
 }
-_NUMBER_OF: Mapping[str, Callable[[Judgement], int | None]] = {
-    "washout_days": lambda one: one.washout.value.days if one.washout.value else None,
-    "age_years": lambda one: one.age.value.days if one.age.value else None,
-    "prior_lines": lambda one: one.lines.value.count.settled if one.lines.value else None,
-    "ipi": lambda one: one.ipi.value.points.settled if one.ipi.value else None,
-    "extranodal_sites": lambda one: one.sites.value.count.settled if one.sites.value else None,
+_NUMBER_OF: Mapping[str, Callable[[Case], int | None]] = {
+    "washout_days": lambda one: one.washout_days,
+    "age_years": lambda one: one.age_years,
+    "prior_lines": lambda one: one.prior_lines,
+    "ipi": lambda one: one.ipi,
+    "extranodal_sites": lambda one: one.extranodal_sites,
 }

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from fhir_adapter.analysis.restricted_mean import restricted_mean
 from fhir_adapter.analysis.summaries import Figure, median_and_range
 from fhir_adapter.analysis.survival import Curve, curve
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import NO_INTERVAL, Endpoint, Estimate, EventTime
 from fhir_adapter.cohort.finding import Json
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 
-Judgements = Sequence[Judgement]
+People = Sequence[Case]
 Times = Sequence[EventTime]
 NAMES: dict[Endpoint, str] = {
     "PFS": "Progression-free survival",
@@ -39,7 +39,7 @@ PARAMETERS: dict[Endpoint, tuple[str, ...]] = {
 }
 
 
-def followup(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:
+def followup(people: People, times: Times, study: Study) -> Iterator[Estimate]:
     """Follow-up as the simple median over all people (or the survivors, by parameter), and by reverse Kaplan-Meier."""
     yield _simple_median(people, times, study)
     missing = len(people) - sum(time.endpoint == "OS" and time.days is not None for time in times)
@@ -49,10 +49,10 @@ def followup(people: Judgements, times: Times, study: Study) -> Iterator[Estimat
     yield _median(figure, reverse, missing, "infused", "reverse-kaplan-meier", study, parameters)
 
 
-def _simple_median(people: Judgements, times: Times, study: Study) -> Estimate:
+def _simple_median(people: People, times: Times, study: Study) -> Estimate:
     month = float(study.parameters.month_days)
     only_survivors = study.parameters.followup_of == "survivors"
-    left_out = {one.subject.subject_id for one in people if only_survivors and one.subject.died}
+    left_out = {one.subject_id for one in people if only_survivors and one.died}
     followed = [time for time in times if time.endpoint == "OS" and time.subject_id not in left_out]
     days = [time.days for time in followed if time.days is not None]
     missing = len(people) - len(left_out) - len(days)
@@ -65,7 +65,7 @@ def _simple_median(people: Judgements, times: Times, study: Study) -> Estimate:
     return found.model_copy(update={"population": "survivors"}) if only_survivors else found
 
 
-def survival(people: Judgements, times: Times, study: Study) -> Iterator[Estimate]:
+def survival(people: People, times: Times, study: Study) -> Iterator[Estimate]:
     """Every endpoint at the study's timepoints, its median and its restricted means: PFS and OS first.
 
     DOR and DOCR are told of people with a response, and of those with a complete one.

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from fhir_adapter.analysis.proportions import proportion
 from fhir_adapter.analysis.summaries import worst
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.finding import Json, Toxicity
-from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.finding import Json
 from fhir_adapter.cohort.study import Study
 
-Judgements = Sequence[Judgement]
+People = Sequence[Case]
 Grades = tuple[int, int]
 SEVERE = 3  # "grade 3 or higher" is how severe toxicity is reported; the grades themselves come from the scale
 _SYNDROMES = {"crs": ("CRS", "crs_scale"), "icans": ("ICANS", "icans_scale")}
@@ -19,7 +19,7 @@ _WINDOW = ("data_cut", "ae_window_days", "blood_count_window_days", "ae_end")
 _LABS = ("ctcae_version", *_WINDOW, "lab_baseline", "worst_grade", "require_rise", "fibrinogen_fall")
 
 
-def toxicity(people: Judgements, study: Study) -> Iterator[Estimate]:
+def toxicity(people: People, study: Study) -> Iterator[Estimate]:
     """CRS and ICANS, every laboratory term of the CTCAE version in force, ALT or AST, and elevations.
 
     The denominator is everybody who was infused. `missing` counts the people whose answer is not known:
@@ -48,7 +48,7 @@ def transaminases(study: Study) -> frozenset[str]:
     return frozenset(clause.term_code for clause in study.grading if clause.observable in ("alt", "ast"))
 
 
-def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
+def _transaminases(people: People, study: Study) -> Iterator[Estimate]:
     codes = transaminases(study)
     if not codes:
         return
@@ -59,7 +59,7 @@ def _transaminases(people: Judgements, study: Study) -> Iterator[Estimate]:
     yield _worst("toxicity.alt-ast.max", "toxicity", label, grades, parameters)
 
 
-def _elevations(people: Judgements, study: Study) -> Iterator[Estimate]:
+def _elevations(people: People, study: Study) -> Iterator[Estimate]:
     """Terms without grades: above the upper limit of the laboratory's own range, or not."""
     first: dict[str, str] = {}
     for observable, term in study.elevated_terms.items():
@@ -108,22 +108,16 @@ def _worst(
     return worst((name, endpoint, label), known, missing=len(grades) - len(known), parameters=parameters)
 
 
-def worst_of(person: Judgement, codes: Set[str]) -> Grades | None:
+def worst_of(person: Case, codes: Set[str]) -> Grades | None:
     """The smallest and the largest worst grade over some terms; None when none of them was reported."""
     found = [
         (answer.grade_min, answer.grade_max)
-        for answer in _answers(person)
+        for answer in person.toxicities
         if answer.code in codes and answer.grade_min is not None and answer.grade_max is not None
     ]
     return (max(low for low, _ in found), max(high for _, high in found)) if found else None
 
 
-def _elevated(person: Judgement, observable: str) -> bool | None:
-    found = [answer.elevated for answer in _answers(person) if answer.code == observable]
+def _elevated(person: Case, observable: str) -> bool | None:
+    found = [answer.elevated for answer in person.toxicities if answer.code == observable]
     return True if True in found else False if False in found else None
-
-
-def _answers(person: Judgement) -> Iterator[Toxicity]:
-    for finding in person.toxicities:
-        if finding.value is not None:
-            yield finding.value

@@ -27,7 +27,7 @@ def explain(
 ) -> None:
     """Say why a person is in the cohort or not, and why each classification is what it is."""
     from fhir_adapter.pipeline.explain import person_of, write_page
-    from fhir_adapter.publish.cohort_tables import tell
+    from fhir_adapter.publish.finding_lines import tell
     from fhir_adapter.report.explanation import explain as in_sentences
 
     said = {"study": study, "set": set, "out": out}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fhir_adapter.store import StreamLedger
 
 
+PEOPLE = "people judged"
+
+
 class Lines(Progress):
     """Progress as lines on standard error."""
 
@@ -35,6 +38,13 @@ class Lines(Progress):
             self(f"{stream}: {received} received")
         elif state == "incomplete":
             self(f"{stream}: incomplete")
+
+    def people(self, done: int, of: int) -> None:
+        """A line for every tenth that is done, and none where all is done at once."""
+        tenths = 10 * done // of if of else 10
+        if done < of and (PEOPLE, tenths) != self._waiting:
+            self._waiting = PEOPLE, tenths
+            self(f"{PEOPLE}: {done} of {of}")
 
     def waiting(self, what: str, share: float | None = None) -> None:
         """A line for every tenth that is done, not for every time the server is asked."""
@@ -78,7 +88,7 @@ def print_results(settings: Settings, results: Results) -> None:
     study, flow = results.cohort.study, results.cohort.flow
     cut = study.parameters.data_cut
     print(f"study {study.id} {study.version}, {f'data cut {cut}' if cut else 'no data cut'}")
-    included = len(results.cohort.judgements)
+    included = len(results.cohort.people)
     print(f"{included} of {flow[0].n_in} Patients are in the cohort; flow.csv says where the others left")
     print_decided(results.cohort.decided)
     if results.delivery:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fhir_adapter.cli.screen import Lines, plain
+from fhir_adapter.cli.screen import PEOPLE, Lines, plain
 from fhir_adapter.fhir.resource_types import kind_of
 from fhir_adapter.progress import Progress, State
 from fhir_adapter.unattended.logs import Format, start_logs, tell
@@ -62,6 +62,9 @@ class Events(Progress):
         level = {"running": logging.DEBUG, "complete": logging.INFO, "incomplete": logging.WARNING}[state]
         tell(f"stream_{state}", level=level, type=kind_of(stream), received=received, announced=announced)
 
+    def people(self, done: int, of: int) -> None:
+        tell("people_judged", level=logging.INFO if done == of else logging.DEBUG, done=done, of=of)
+
     def waiting(self, what: str, share: float | None = None) -> None:
         tell("waiting", what=what, share=share)
 
@@ -99,6 +102,12 @@ class Bars(Lines):
             self._end(self._waited_for)
         self._waited_for = what
         self._show(what, round(100 * (share or 0)), None if share is None else 100)
+
+    def people(self, done: int, of: int) -> None:
+        self._end(self._waited_for)
+        self._show(PEOPLE, done, of)
+        if done == of:
+            self._end(PEOPLE)
 
     def _show(self, name: str, done: int, total: int | None) -> None:
         with self._guard:

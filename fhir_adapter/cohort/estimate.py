@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from msgspec import Struct
+
 from fhir_adapter.cohort.events import Frozen
 from fhir_adapter.cohort.finding import Json
 
@@ -14,7 +16,7 @@ NO_INTERVAL = "no_interval"
 Endpoint = Literal["OS", "PFS", "DOR", "DOCR", "EFS", "TTNT", "TTP"]
 
 
-class EventTime(Frozen):
+class EventTime(Struct, frozen=True, gc=False):
     """Time from `start` to an event or to censoring, in whole days, for one person and endpoint.
 
     `days` is None when the record bounds it only (`days_min`, `days_max`). `reason` says what ended the time (death,

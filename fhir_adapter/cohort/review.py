@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from fhir_adapter.cohort.events import Frozen
@@ -86,11 +87,24 @@ class Rulings(Frozen):
     rulings: tuple[Ruling, ...] = ()
     sha256: str = ""
 
+    @cached_property
+    def _by_person(self) -> dict[str, list[Ruling]]:
+        found: dict[str, list[Ruling]] = {}
+        for one in self.rulings:
+            found.setdefault(one.person, []).append(one)
+        return found
+
+    @property
+    def people(self) -> Set[str]:
+        """The Patient ids of everybody whom a line is about."""
+        return self._by_person.keys()
+
     def about(self, patient_ids: tuple[str, ...]) -> tuple[Ruling, ...]:
         """What was decided about a person; what is pending decides nothing."""
-        return tuple(one for one in self.rulings if one.person in patient_ids and one.verdict)
+        found = (one for name in patient_ids for one in self._by_person.get(name, ()) if one.verdict)
+        return tuple(sorted(found, key=lambda one: one.line))
 
-    def strangers(self, people: frozenset[str]) -> tuple[Ruling, ...]:
+    def strangers(self, people: Set[str]) -> tuple[Ruling, ...]:
         """The lines about people who are not among the data."""
         return tuple(one for one in self.rulings if one.person not in people)
 

@@ -7,8 +7,11 @@ alone from what is in the landing store, and the same store, study and software 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.fetch import AS_EVERY_NIGHT, Fetched, Manner, reached
 from fhir_adapter.pipeline.moment import known
@@ -24,29 +27,32 @@ __all__ = ["Manner", "Results", "Stage", "continue_from_store", "fetch_only", "r
 def run(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Results:
     """Everything in order. `started_at` is an instant; nothing else depends on the clock."""
     folder = study_of(settings)
-    out = OutputFolder(settings.out)
-    out.check()
-    with (
-        reached(settings, started_at, say, manner, folder) as land,
-        out.locked(),
-        Store.open(out.store, settings.source) as store,
-    ):
-        land(store).require_complete()
+    with _landed(settings, started_at, say, manner, folder) as (out, store, fetched):
+        fetched.require_complete()
         return make_results(known(store), folder, settings, out, started_at, "publish", say)
 
 
 def fetch_only(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Fetched:
     """Bring the landing store up to date."""
+    with _landed(settings, started_at, say, manner) as (_, _, fetched):
+        pass
+    fetched.require_complete()
+    return fetched
+
+
+@contextmanager
+def _landed(
+    settings: Settings, started_at: str, say: Progress, manner: Manner, study: StudyFolder | None = None
+) -> Iterator[tuple[OutputFolder, Store, Fetched]]:
+    """The output folder, held for this run, and its store after the fetch."""
     out = OutputFolder(settings.out)
     out.check()
     with (
-        reached(settings, started_at, say, manner) as land,
+        reached(settings, started_at, say, manner, study) as land,
         out.locked(),
         Store.open(out.store, settings.source) as store,
     ):
-        fetched = land(store)
-    fetched.require_complete()
-    return fetched
+        yield out, store, land(store)
 
 
 def continue_from_store(
@@ -73,18 +79,15 @@ def with_last_parameters(settings: Settings, say: Progress) -> Settings:
     if written is None:
         return settings
     last = json.loads(written).get("asked", {})
-    events = last.get("adverse_events")
-    if events and settings.adverse_events is None:
-        settings = settings.model_copy(update={"adverse_events": Path(events)})
-    decided = last.get("adjudication", {}).get("file")
-    if decided and settings.adjudication is None:
-        settings = settings.model_copy(update={"adjudication": Path(decided)})
-    maps = last.get("conceptmaps", {}).get("folder")
-    if maps and settings.conceptmaps is None:
-        settings = settings.model_copy(update={"conceptmaps": Path(maps)})
+    files = {
+        "adverse_events": last.get("adverse_events"),
+        "adjudication": last.get("adjudication", {}).get("file"),
+        "conceptmaps": last.get("conceptmaps", {}).get("folder"),
+    }
+    same = {name: Path(path) for name, path in files.items() if path and getattr(settings, name) is None}
     study = settings.study if "study" in settings.model_fields_set else last.get("study", settings.study)
     parameters = {**last.get("set", {}), **settings.set}
     kept = {key: value for key, value in last.get("set", {}).items() if key not in settings.set}
     if kept:
         say("as in the last run: " + ", ".join(f"{key}={value}" for key, value in sorted(kept.items())))
-    return settings.model_copy(update={"study": study, "set": parameters})
+    return settings.model_copy(update={**same, "study": study, "set": parameters})

@@ -69,4 +69,4 @@ def _estimates(settings: Settings, given: tuple[str, ...]) -> tuple[Estimate, ..
     with Store.reopen(OutputFolder(settings.out).store) as store:
         cohort = build(store, folder)
     flow = [(row.step, row.n_left) for row in cohort.flow]
-    return estimate(cohort.judgements, cohort.times, flow, folder.study)
+    return estimate(cohort.people, cohort.times, flow, folder.study)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fhir_adapter.cohort.judgement import Excluded, Judgement
 from fhir_adapter.errors import DiskError, UsageError
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline import with_last_parameters
-from fhir_adapter.pipeline.build import build
+from fhir_adapter.pipeline.build import find_person
 from fhir_adapter.pipeline.moment import known
 from fhir_adapter.pipeline.site import study_of
 from fhir_adapter.progress import Progress
@@ -23,16 +22,11 @@ def person_of(patient: str, settings: Settings, as_of: str = "") -> Person:
     settings = with_last_parameters(settings, Progress())
     folder = study_of(settings)
     with Store.reopen(OutputFolder(settings.out).store) as store:
-        cohort = build(known(store, as_of).view if as_of else store, folder)
-    found = cohort.findings_of(patient.removeprefix("Patient/"))
+        found = find_person(known(store, as_of).view if as_of else store, folder, patient.removeprefix("Patient/"))
     if found is None:
         message = f"no person with this id was fetched into {settings.out}, or the links of the Patient cannot be used"
         raise UsageError(message, "use the logical id of the Patient on the source server; see cohort/rejects.csv")
-    subject_id, findings = found
-    everyone: tuple[Judgement | Excluded, ...] = (*cohort.judgements, *cohort.excluded)
-    subject = next(one.subject for one in everyone if one.subject.subject_id == subject_id)
-    times = tuple(time for time in cohort.times if time.subject_id == subject_id)
-    return Person(cohort.study, subject, findings, times)
+    return Person(folder.study, found.subject, found.findings, found.times)
 
 
 def write_page(person: Person, path: Path) -> None:

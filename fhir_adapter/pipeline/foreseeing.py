@@ -21,9 +21,9 @@ def foresee_publishing(settings: Settings, say: Progress, *, individual: bool = 
     folder = study_of(settings)
     with Store.reopen(OutputFolder(settings.out).store) as store:
         view = known(store).view
-        cohort = build(view, folder)
+        cohort = build(view, folder, whole=individual)
         flow = [(row.step, row.n_left) for row in cohort.flow]
-        found = estimate(cohort.judgements, cohort.times, flow, folder.study)
+        found = estimate(cohort.people, cohort.times, flow, folder.study)
         inputs = {"landing-store": view.content_hash(), **folder.inputs}
         material = Material(cohort, found, inputs, view.changed_at(), settings, individual)
     return foreseen(material)

@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_adapter import __version__
 from fhir_adapter.cohort.estimate import Estimate
+from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.ehr.capability import Capability, fetch_capability
 from fhir_adapter.ehr.deliver import Delivery, deliver
 from fhir_adapter.ehr.foresee import Foreseen, foresee
@@ -55,7 +56,8 @@ class Material:
         if self.settings.deqm:
             found = as_deqm(found, self.estimates)
         if self.individual:
-            found += build_individual(self.cohort.judgements, self.cohort.times, self.estimates, study, **period)
+            everybody = [(one.judged, one.times) for one in self.cohort.told if isinstance(one.judged, Judgement)]
+            found += build_individual(everybody, self.estimates, study, **period)
         found = tuple(replace(one, resource=with_base(one.resource, self.settings.canonical)) for one in found)
         return as_r5(found) if release == "5.0" else found
 
@@ -72,7 +74,7 @@ class Material:
 
     def _period(self) -> dict[str, date]:
         """The first infusion to the data cut; without one, to the day since which the records are what they are."""
-        infusions = [one.index.value.infusion.earliest for one in self.cohort.judgements if one.index.value]
+        infusions = [one.infused_on for one in self.cohort.people if one.infused_on]
         end = self.cohort.study.parameters.data_cut or date.fromisoformat(self.changed_at[:10])
         return {"period_start": min(infusions, default=end), "period_end": end}
 

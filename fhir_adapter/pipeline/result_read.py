@@ -23,6 +23,7 @@ from fhir_adapter.pipeline.publish import SOFTWARE
 from fhir_adapter.pipeline.site import study_of
 from fhir_adapter.progress import Progress
 from fhir_adapter.publish.analysis_tables import analysis_files
+from fhir_adapter.publish.places import InMemory
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
@@ -129,7 +130,7 @@ def _judge_again(run: str, settings: Settings) -> Result:
     folder = study_of(settings)
     with Store.reopen(OutputFolder(settings.out).store) as store:
         moment = known(store, run)
-        cohort = build(moment.view, folder)
+        cohort = build(moment.view, folder, place=(tables := InMemory()))
         study = folder.study
         about = About(
             software=SOFTWARE,
@@ -140,8 +141,8 @@ def _judge_again(run: str, settings: Settings) -> Result:
             content_sha256=moment.view.content_hash(),
         )
     flow = [(row.step, row.n_left) for row in cohort.flow]
-    analysed = analysis_files(cohort.times, estimate(cohort.judgements, cohort.times, flow, study), study)
-    files = {f"cohort/{name}": content for name, content in cohort.files().items()}
+    analysed = analysis_files(cohort.times, estimate(cohort.people, cohort.times, flow, study), study)
+    files = {f"cohort/{name}": content for name, content in tables.files.items()}
     files |= {f"analysis/{name}": content for name, content in analysed.items()}
     return _result(f"run {moment.run.run} of {settings.out}", about, folder.inputs, files.get)
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
-
-from pydantic import BaseModel
 
 from fhir_adapter.cohort.estimate import NotInEndpoint
 from fhir_adapter.cohort.events import Dose, Event, Lab
-from fhir_adapter.cohort.finding import AnyFinding
-from fhir_adapter.cohort.fingerprint import fingerprint
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.subject import in_order
-from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.cohort.tallies import Code, NotUsed, Seen, Tallies
 from fhir_adapter.publish.csv_table import Cell, Row, write_table
-from fhir_adapter.publish.parquet_tables import parquet_table
 from fhir_adapter.publish.work_list import for_review
 from fhir_adapter.rules.revision import by_rule
-
-K = TypeVar("K", bound=tuple[str, ...])
 
 SUBJECTS = (
     *("subject_id", "patient_ids", "sex", "birth_date", "age_years", "index_date", "apheresis_date"),
@@ -55,42 +45,41 @@ UNMAPPED = ("reason", "table", "system", "code", "text", "count", "example")
 CONTRADICTIONS = ("reason", "count", "example", "subject_id", "endpoints")
 
 
-def cohort_tables(
-    judgements: Sequence[Judgement],
-    flow: Sequence[FlowRow],
-    contradictions: Sequence[NotInEndpoint],
-    rejects: Mapping[tuple[str, str], tuple[int, str]],
-    unmapped: Mapping[tuple[str, str, str, str], tuple[int, str]],
-    findings: Iterable[tuple[str, Iterable[AnyFinding]]],
-    study: Study,
-) -> dict[str, bytes]:
-    """Every file of `cohort/` by name. People are in order of their id, events in order of their day.
+BY_PERSON: Mapping[str, Sequence[str]] = {
+    "subjects.csv": SUBJECTS,
+    "doses.csv": DOSES,
+    "responses.csv": RESPONSES,
+    "labs.csv": LABS,
+    "toxicities.csv": TOXICITIES,
+    "contradictions.csv": CONTRADICTIONS,
+}
+"""The tables that people are added to one after the other, in order of their id, and their columns."""
 
-    `findings` are those of everybody, by subject id; people outside the cohort have those up to where they left.
+
+def person_rows(one: Judgement, left: Iterable[NotInEndpoint], study: Study) -> dict[str, list[Row]]:
+    """What stands in each table of `BY_PERSON` about one person of the cohort, events in order of their day.
+
+    `left` are the endpoints that the person leaves.
     """
-    people = [(one.subject.subject_id, one.subject) for one in judgements]
-    subjects = [_subject(one) for one in judgements]
+    key, subject = one.subject.subject_id, one.subject
     return {
-        "subjects.csv": write_table(SUBJECTS, subjects),
-        "subjects.parquet": parquet_table("subjects", subjects),
+        "subjects.csv": [_subject(one)],
+        "doses.csv": [_dose(key, dose, study) for dose in in_order([*subject.doses, *subject.outranked])],
+        "responses.csv": [
+            {**_event(key, seen), "category": seen.category, "method": seen.method} for seen in subject.assessments
+        ],
+        "labs.csv": [_lab(key, lab) for lab in subject.labs],
+        "toxicities.csv": list(_toxicities(one)),
+        "contradictions.csv": list(_contradictions(one, left)),
+    }
+
+
+def whole_tables(flow: Sequence[FlowRow], tallies: Tallies) -> dict[str, bytes]:
+    """The tables that are about everybody together, by name."""
+    return {
         "flow.csv": write_table(FLOW, (row.model_dump() for row in flow)),
-        "doses.csv": write_table(
-            DOSES, (_dose(key, dose, study) for key, one in people for dose in in_order([*one.doses, *one.outranked]))
-        ),
-        "responses.csv": write_table(
-            RESPONSES,
-            (
-                {**_event(key, seen), "category": seen.category, "method": seen.method}
-                for key, one in people
-                for seen in one.assessments
-            ),
-        ),
-        "labs.csv": write_table(LABS, (_lab(key, lab) for key, one in people for lab in one.labs)),
-        "toxicities.csv": write_table(TOXICITIES, (row for one in judgements for row in _toxicities(one))),
-        "findings.ndjson": _findings(findings),
-        "rejects.csv": write_table(REJECTS, _rejects(rejects)),
-        "unmapped.csv": write_table(UNMAPPED, _unmapped(unmapped)),
-        "contradictions.csv": write_table(CONTRADICTIONS, _contradictions(judgements, contradictions)),
+        "rejects.csv": write_table(REJECTS, _rejects(tallies.not_used)),
+        "unmapped.csv": write_table(UNMAPPED, _unmapped(tallies.unknown)),
     }
 
 
@@ -218,78 +207,30 @@ def _toxicities(one: Judgement) -> Iterator[Row]:
             }
 
 
-def _findings(findings: Iterable[tuple[str, Iterable[AnyFinding]]]) -> bytes:
-    """One line per rule and person."""
-    lines = ({"subject_id": subject_id, **tell(one)} for subject_id, found in findings for one in found)
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+def _rejects(not_used: Mapping[NotUsed, Seen]) -> Iterator[Row]:
+    for (reason, kind), seen in sorted(not_used.items()):
+        yield {"reason": reason, "type": kind, "count": seen.records, "example": seen.example}
 
 
-def tell(finding: AnyFinding) -> dict[str, object]:
-    """A finding as JSON; dates as exact as known."""
-    return {
-        "rule": finding.rule,
-        "verdict": finding.verdict,
-        "value": _plain(finding.value),
-        "sentence": finding.sentence,
-        "steps": [step.model_dump() for step in finding.steps],
-        "sources": list(finding.sources),
-        "parameters": dict(finding.parameters),
-        "evidence": str(fingerprint(finding)),
-        "review": finding.review.model_dump(mode="json") if finding.review else None,
-    }
-
-
-def _plain(value: object) -> object:
-    match value:
-        case PartialDate():
-            return value.iso
-        case BaseModel():
-            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-        case Mapping():
-            return {str(key): _plain(inner) for key, inner in value.items()}
-        case tuple() | list():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value
-
-
-def _rejects(rejects: Mapping[tuple[str, str], tuple[int, str]]) -> Iterator[Row]:
-    for (reason, kind), (count, example) in sorted(rejects.items()):
-        yield {"reason": reason, "type": kind, "count": count, "example": example}
-
-
-def _unmapped(unmapped: Mapping[tuple[str, str, str, str], tuple[int, str]]) -> Iterator[Row]:
-    for (table, system, code, text), (count, example) in sorted(
-        unmapped.items(), key=lambda item: (-item[1][0], item[0])
-    ):
+def _unmapped(unknown: Mapping[Code, Seen]) -> Iterator[Row]:
+    for (table, system, code, text), seen in sorted(unknown.items(), key=lambda item: (-item[1].records, item[0])):
         reason = "code_not_known" if code else "text_not_known"
         named = {"table": table, "system": system, "code": code, "text": text}
-        yield {"reason": reason, **named, "count": count, "example": example}
+        yield {"reason": reason, **named, "count": seen.records, "example": seen.example}
 
 
-def _contradictions(judgements: Sequence[Judgement], left: Sequence[NotInEndpoint]) -> Iterator[Row]:
-    """Records that cannot both be true or want a look, by person and reason, with the endpoints the person leaves."""
-    together: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+def _contradictions(judgement: Judgement, left: Iterable[NotInEndpoint]) -> Iterator[Row]:
+    """Records that cannot both be true or want a look, by reason, with the endpoints that the person leaves."""
+    together: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in left:
-        together.setdefault((one.subject_id, one.reason, one.sources), []).append(one.endpoint)
-    for judgement in judgements:
-        for reason, sources in for_review(judgement):
-            together.setdefault((judgement.subject.subject_id, reason, sources), [])
-    for (subject_id, reason, sources), endpoints in sorted(together.items()):
+        together.setdefault((one.reason, one.sources), []).append(one.endpoint)
+    for key in for_review(judgement):
+        together.setdefault(key, [])
+    for (reason, sources), endpoints in sorted(together.items()):
         yield {
             "reason": reason,
             "count": len(sources),
             "example": next(iter(sources), ""),
-            "subject_id": subject_id,
+            "subject_id": judgement.subject.subject_id,
             "endpoints": endpoints,
         }
-
-
-def count_by(keys: Iterable[K], examples: Iterable[str]) -> dict[K, tuple[int, str]]:
-    """How often each key occurs, and the first example of it in order."""
-    pairs = sorted(zip(keys, examples, strict=True))
-    counts = Counter(key for key, _ in pairs)
-    first: dict[K, str] = {}
-    for key, example in pairs:
-        first.setdefault(key, example)
-    return {key: (counts[key], first[key]) for key in counts}

@@ -10,22 +10,44 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 
 from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.publish.places import Output
 
 Cell = str | int | float | bool | Decimal | date | PartialDate | Sequence[str] | None
 Row = Mapping[str, Cell]
 
+_AT_ONCE = 5_000  # rows that are held as text
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
     """The table as UTF-8 bytes with LF line ends."""
+    return heads(columns) + lines(columns, rows)
+
+
+def write_long_table(file: Output, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """The same into a file, some thousand rows at a time."""
+    file.write(heads(columns))
+    rest = iter(rows)
+    while some := list(islice(rest, _AT_ONCE)):
+        file.write(lines(columns, some))
+
+
+def heads(columns: Sequence[str]) -> bytes:
+    """The first line."""
+    return _written([columns])
+
+
+def lines(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+    """The other lines."""
+    return _written([_cell(row.get(column)) for column in columns] for row in rows)
+
+
+def _written(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row.get(column)) for column in columns])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
 
 

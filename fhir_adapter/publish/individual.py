@@ -13,6 +13,7 @@ from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.baseline import baseline, failure, intervals
 from fhir_adapter.analysis.outcomes import response
 from fhir_adapter.analysis.toxicity import toxicity
+from fhir_adapter.cohort.case import case_of
 from fhir_adapter.cohort.estimate import Estimate, EventTime
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import MeasureFamily, Study
@@ -39,22 +40,21 @@ _RULES = {
 
 
 def build_individual(
-    judgements: Sequence[Judgement],
-    times: Sequence[EventTime],
+    people: Iterable[tuple[Judgement, Sequence[EventTime]]],
     estimates: Iterable[Estimate],
     study: Study,
     *,
     period_start: date,
     period_end: date,
 ) -> tuple[Document, ...]:
-    """A report for every person of the cohort and every Measure of the study but the attrition."""
+    """A report for every person, told with their times, and every Measure of the study but the attrition."""
     by_id = {one.id: one for one in estimates}
     period = {"start": period_start.isoformat(), "end": period_end.isoformat()}
     return tuple(
         document(report, f"an individual MeasureReport of {family.family!r}")
-        for judgement in judgements
+        for person, times in people
         for family in study.measures
-        if (report := _report(judgement, times, by_id, family, study, period))
+        if (report := _report(person, times, by_id, family, study, period))
     )
 
 
@@ -68,11 +68,10 @@ def _report(
 ) -> Resource | None:
     """None for the attrition, which is about no single person."""
     id = person.subject.subject_id
-    theirs = [time for time in times if time.subject_id == id]
     named = [(group, estimate_id(group, family.family)) for group in family.resource.get("group", ())]
     if any(name.startswith(STEP) for _, name in named):
         return None
-    figures = Figures(_figures(person, theirs, cohort, study), ())
+    figures = Figures(_figures(person, times, cohort, study), ())
     endpoints = {cohort[name].endpoint for _, name in named if name in cohort}
     key = identity.person_key(identity.report_key(study, family.family), id)
     caption, digits = f"{study.title}. One person. Data as of {period['end']}.", study.parameters.digits
@@ -89,7 +88,7 @@ def _report(
         "reporter": {"identifier": {"system": identity.SITE, "value": study.site or "site"}},
         "period": dict(period),
         "group": [report_group(group, name, scoring(group, dict(family.resource)), figures) for group, name in named],
-        "evaluatedResource": [{"reference": one} for one in _rests_on(person, theirs, endpoints)],
+        "evaluatedResource": [{"reference": one} for one in _rests_on(person, times, endpoints)],
     }
 
 
@@ -97,8 +96,9 @@ def _figures(
     person: Judgement, times: Sequence[EventTime], cohort: Mapping[str, Estimate], study: Study
 ) -> dict[str, Estimate]:
     """What was observed in this person, by the id of the statistic that it is a part of."""
+    case = case_of(person)
     rules = (baseline, failure, intervals, response, toxicity)
-    found = {one.id: _observed(one) for rule in rules for one in rule((person,), study)}
+    found = {one.id: _observed(one) for rule in rules for one in rule((case,), study)}
     curves = [one for one in cohort.values() if one.method in _TIMES and one.population == "infused"]
     for time in times:
         found |= {one.id: _time(one, time, study) for one in curves if one.endpoint == time.endpoint}

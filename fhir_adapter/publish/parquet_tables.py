@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from fhir_adapter.fhir.dates import PartialDate
@@ -14,24 +15,67 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_AT_ONCE = 5_000  # rows
+_ROW_GROUP = 1 << 17  # rows; as many are held, as Arrow does it, before they are compressed
+
+Cells = tuple[object, ...]
+
+
 def parquet_table(table: str, rows: Iterable[Mapping[str, object]]) -> bytes:
     """The rows of one table of the codebook as a Parquet file; what a row does not have is null.
 
     Dates that may be partial are text, as in the CSV tables; lists are lists; unknown is null.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    whole, rest = ParquetTable(table), iter(rows)
+    while some := list(islice(rest, _AT_ONCE)):
+        whole.add(cells(table, some))
+    return whole.finished()
 
+
+def cells(table: str, rows: Iterable[Mapping[str, object]]) -> list[Cells]:
+    """The cells of each row as Arrow takes them, in the order of the codebook."""
     described = columns(table)
-    told = list(rows)
-    schema = pa.schema([_field(one) for one in described])
-    arrays = [
-        pa.array([_plain(row.get(column.name), column) for row in told], type=field.type)
-        for column, field in zip(described, schema, strict=True)
-    ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="snappy", version="2.6")
-    return bytes(sink.getvalue().to_pybytes())
+    return [tuple(_plain(row.get(column.name), column) for column in described) for row in rows]
+
+
+class ParquetTable:
+    """A table that grows. The file does not depend on how many rows come at once."""
+
+    def __init__(self, table: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._schema = pa.schema([_field(one) for one in columns(table)])
+        self._sink = pa.BufferOutputStream()
+        self._file = pq.ParquetWriter(self._sink, self._schema, compression="snappy", version="2.6")
+        self._waiting: list[pa.Table] = [self._schema.empty_table()]
+        self._begun = False
+
+    def add(self, rows: Sequence[Cells]) -> None:
+        """Rows as `cells` gives them."""
+        import pyarrow as pa
+
+        names = self._schema.names
+        told = [dict(zip(names, row, strict=True)) for row in rows]
+        self._waiting.append(pa.Table.from_pylist(told, schema=self._schema))
+        while sum(some.num_rows for some in self._waiting) > _ROW_GROUP:
+            rest = pa.concat_tables(self._waiting)
+            self._write(rest.slice(0, _ROW_GROUP))
+            self._waiting = [rest.slice(_ROW_GROUP)]
+
+    def finished(self) -> bytes:
+        """The whole file."""
+        import pyarrow as pa
+
+        rest = pa.concat_tables(self._waiting)
+        if rest.num_rows or not self._begun:
+            self._write(rest)
+        self._file.close()
+        return bytes(self._sink.getvalue().to_pybytes())
+
+    def _write(self, rows: pa.Table) -> None:
+        self._file.write_table(rows.combine_chunks())
+        self._begun = True
 
 
 def _field(column: Column) -> pa.Field:

@@ -9,7 +9,6 @@ from fhir_adapter.analysis.disclosure import is_small
 from fhir_adapter.analysis.estimates import remarks
 from fhir_adapter.cohort.estimate import Estimate, EventTime
 from fhir_adapter.report.inputs import Material
-from fhir_adapter.report.quality import people_of
 from fhir_adapter.report.subgroup_ids import is_comparison
 
 ENDPOINTS = ("PFS", "OS")
@@ -38,12 +37,11 @@ def _of_data(material: Material) -> Iterator[str]:
             "the cohort, and neither relapsed nor refractory."
         )
     least = material.study.parameters.min_cell
-    if left := len({one.subject_id for one in material.contradictions}):
+    if left := material.tallies.contradicted:
         told = f"fewer than {least}" if is_small(left, least) else str(left)
         yield f"Records of {told} people contradict each other; these people leave the endpoints concerned."
-    cohort = {one.subject.subject_id for one in material.people}
-    many = max(2, _TOUCHED * len(cohort))
-    touched = sum(len(people & cohort) >= many for people in people_of(material.unmapped).values())
+    many = max(2, _TOUCHED * len(material.people))
+    touched = sum(seen.of_cohort >= many for seen in material.tallies.unknown.values())
     if touched:
         yield (
             f"{touched} codes or texts that the study does not know stand in the records of many people of the cohort; "

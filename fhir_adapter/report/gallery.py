@@ -50,7 +50,7 @@ def gallery(material: Material) -> Gallery:
     study = material.study
     withheld = bool(study.parameters.min_cell)
     many = len(material.people) > MOST_LANES
-    lanes = () if many or withheld else lanes_of(material.people, material.times, study)
+    lanes = () if many or withheld else lanes_of(material.courses, material.times, study)
     rows = [row for row in grade_rows(material.people, study) if row.is_assessed]
     rates = [one for one in material.of("response") if one.numerator or one.id == "response.orr"]
     return Gallery(
@@ -92,7 +92,7 @@ def _people_of(material: Material, subgroup: Subgroup) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {level: set() for level in subgroup.levels}
     for member in members(material.people, subgroup):
         if len(member.levels) == 1:
-            found[member.levels[0]].add(member.person.subject.subject_id)
+            found[member.levels[0]].add(member.person.subject_id)
     return found
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.disclosure import hidden_cells
 from fhir_adapter.analysis.toxicity import graded_terms, transaminases, worst_of
+from fhir_adapter.cohort.case import Case
 from fhir_adapter.cohort.estimate import Estimate
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.table import DASH, Table
 from fhir_adapter.report.tables import rate, told_field
@@ -43,7 +43,7 @@ class GradeRow:
         return sum(self.cells) > self.unknown
 
 
-def grade_rows(people: Sequence[Judgement], study: Study) -> tuple[GradeRow, ...]:
+def grade_rows(people: Sequence[Case], study: Study) -> tuple[GradeRow, ...]:
     """CRS, ICANS, the laboratory terms in force, other terms that were found, and ALT and AST together."""
     return tuple(_row(name, term, codes, people) for name, (term, codes) in _terms(people, study).items())
 
@@ -87,7 +87,7 @@ def told(row: GradeRow, least: int) -> tuple[str, ...]:
     return tuple(wording.WITHHELD if place in few else str(number) for place, number in enumerate(row.cells))
 
 
-def _terms(people: Sequence[Judgement], study: Study) -> dict[str, tuple[str, frozenset[str]]]:
+def _terms(people: Sequence[Case], study: Study) -> dict[str, tuple[str, frozenset[str]]]:
     """Name of the estimates → term to print, and the codes it consists of."""
     terms = {code: (name, frozenset({code})) for code, name in _SYNDROMES.items()}
     graded = graded_terms(study)
@@ -99,15 +99,15 @@ def _terms(people: Sequence[Judgement], study: Study) -> dict[str, tuple[str, fr
     return terms | {f"toxicity.{code}": (others[code], frozenset({code})) for code in sorted(others)}
 
 
-def _others(people: Sequence[Judgement], known: Set[str]) -> Iterator[tuple[str, str]]:
+def _others(people: Sequence[Case], known: Set[str]) -> Iterator[tuple[str, str]]:
     """Code and name of further terms that somebody was graded for."""
     for person in people:
-        for finding in person.toxicities:
-            if finding.value and finding.value.code not in known and finding.value.grade_min is not None:
-                yield finding.value.code, finding.value.term
+        for one in person.toxicities:
+            if one.code not in known and one.grade_min is not None:
+                yield one.code, one.term
 
 
-def _row(name: str, term: str, codes: Set[str], people: Sequence[Judgement]) -> GradeRow:
+def _row(name: str, term: str, codes: Set[str], people: Sequence[Case]) -> GradeRow:
     found = [worst_of(person, codes) for person in people]
     settled = Counter(one[0] for one in found if one and one[0] == one[1])
     unsettled = sum(one is not None and one[0] != one[1] for one in found)

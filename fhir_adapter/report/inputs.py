@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from fhir_adapter.cohort.estimate import Estimate, EventTime, NotInEndpoint
+from fhir_adapter.cohort.case import Case, Course
+from fhir_adapter.cohort.estimate import Estimate, EventTime
 from fhir_adapter.cohort.flow import FlowRow
-from fhir_adapter.cohort.judgement import Excluded, Judgement
 from fhir_adapter.cohort.study import Study
+from fhir_adapter.cohort.tallies import Tallies
 from fhir_adapter.report.subgroup_ids import is_of_subgroup
 
 if TYPE_CHECKING:
@@ -72,30 +73,6 @@ class LedgerRow(Protocol):
     def reason(self) -> str: ...
 
 
-class UnknownCode(Protocol):
-    """A code or text that the study does not know: the table that was asked, and where it stood."""
-
-    @property
-    def table(self) -> str: ...
-    @property
-    def system(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def person(self) -> str: ...
-
-
-class NotUsed(Protocol):
-    """A resource that gave nothing, and why."""
-
-    @property
-    def reason(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """What ran, on what. No clock: the same data, study and software give the same page.
@@ -111,20 +88,21 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything a report is made from. `remarks` are what streams said about themselves."""
+    """Everything a report is made from. `remarks` are what streams said about themselves.
+
+    `courses` are those of everybody in a cohort that is small enough to show them.
+    """
 
     study: Study
     facts: RunFacts
     estimates: Sequence[Estimate] = ()
-    people: Sequence[Judgement] = ()
-    others: Sequence[Excluded] = ()
+    people: Sequence[Case] = ()
+    courses: Sequence[Course] = ()
     times: Sequence[EventTime] = ()
     flow: Sequence[FlowRow] = ()
     ledger: Sequence[LedgerRow] = ()
     remarks: Sequence[str] = ()
-    contradictions: Sequence[NotInEndpoint] = ()
-    unmapped: Sequence[UnknownCode] = ()
-    not_used: Sequence[NotUsed] = ()
+    tallies: Tallies = field(default_factory=Tallies)
     human: HumanReview | None = None
 
     @property

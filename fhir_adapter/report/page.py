@@ -68,7 +68,7 @@ def _page(material: Material, pictures: Gallery) -> str:
         unknown_codes=quality.unknown_codes(material),
         undetermined=quality.undetermined(material),
         contradictions=quality.contradictions(material),
-        set_aside=quality.set_aside(material.not_used),
+        set_aside=quality.set_aside(material.tallies.not_used),
         human=material.human,
         unsaid=list(_unsaid(material.whole).items()),
         definitions=definitions(study),

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.disclosure import is_small
-from fhir_adapter.cohort.finding import AnyFinding
-from fhir_adapter.report.inputs import Material, NotUsed, UnknownCode
+from fhir_adapter.cohort.tallies import NotUsed, Seen
+from fhir_adapter.report.inputs import Material
 from fhir_adapter.report.table import DASH, Table
 
 MOST_CODES = 20
 QUARANTINED = "quarantined: "
 _LONGEST_TEXT = 80
-_UNDETERMINED = "undetermined"
-# Days and numbers of one person: without them the same reason is said of everybody alike.
-_OWN = re.compile(r"\d{4}-\d\d(?:-\d\d)?|\b\d+(?:\.\d+)?\b|\b[A-Z][A-Za-z]+/\S+")
 _RULES = {
     "aa_ipi": "Age-adjusted IPI",
     "age": "Age",
@@ -42,39 +38,28 @@ def unknown_codes(material: Material) -> Table:
 
     The note counts those that are not shown; where small numbers are withheld, those of few people are not.
     """
-    cohort = {one.subject.subject_id for one in material.people}
-    records = Counter((one.table, one.system, one.code, one.text) for one in material.unmapped)
-    people = people_of(material.unmapped)
-    least = material.study.parameters.min_cell
-    ranked = sorted(records, key=lambda key: (-len(people[key] & cohort), -records[key], key))
-    shown = [key for key in ranked if not is_small(len(people[key]), least)][:MOST_CODES]
+    unknown, least = material.tallies.unknown, material.study.parameters.min_cell
+    ranked = sorted(unknown, key=lambda code: (-unknown[code].of_cohort, -unknown[code].records, code))
+    shown = [code for code in ranked if not is_small(unknown[code].people, least)][:MOST_CODES]
     rows = tuple(
         (
             " ".join(part for part in (_cut(text), f"({_cut(code)})" if code else "") if part),
             table.replace("-", " "),
-            str(records[table, system, code, text]),
-            str(len(people[table, system, code, text])),
-            _people(len(people[table, system, code, text] & cohort), least),
+            str(seen.records),
+            str(seen.people),
+            _people(seen.of_cohort, least),
         )
         for table, system, code, text in shown
+        for seen in (unknown[table, system, code, text],)
     )
-    left = len(records) - len(rows)
+    left = len(unknown) - len(rows)
     note = f"Not shown: {left} more; cohort/unmapped.csv has all of them." if left else ""
     return Table(("Code or text", "Read as", "Records", "People", "Of the cohort"), rows, note)
 
 
-def people_of(unmapped: Iterable[UnknownCode]) -> dict[tuple[str, str, str, str], set[str]]:
-    """Who has records with a code or text that the study does not know."""
-    found: dict[tuple[str, str, str, str], set[str]] = {}
-    for one in unmapped:
-        found.setdefault((one.table, one.system, one.code, one.text), set()).add(one.person)
-    return found
-
-
 def undetermined(material: Material) -> Table:
     """Verdicts that the records leave open, by rule and reason, of the cohort and of people outside it."""
-    inside = _open(finding for one in material.people for finding in one.findings())
-    outside = _open(finding for one in material.others for finding in one.findings)
+    inside, outside = material.tallies.open_inside, material.tallies.open_outside
     least = material.study.parameters.min_cell
     rows = tuple(
         (_rule(rule, material), reason, _people(inside[rule, reason], least), _people(outside[rule, reason], least))
@@ -85,17 +70,17 @@ def undetermined(material: Material) -> Table:
 
 def contradictions(material: Material) -> Table:
     """Records that cannot both be true, by reason and endpoint."""
-    found = Counter((one.reason.replace("_", " "), one.endpoint) for one in material.contradictions)
     least = material.study.parameters.min_cell
-    rows = tuple((reason, endpoint, _people(number, least)) for (reason, endpoint), number in sorted(found.items()))
+    found = sorted((*key, number) for key, number in material.tallies.contradictions.items())
+    rows = tuple((reason.replace("_", " "), endpoint, _people(number, least)) for reason, endpoint, number in found)
     return Table(("Contradiction", "Endpoint that is left", "People"), rows)
 
 
-def set_aside(not_used: Sequence[NotUsed]) -> Table:
+def set_aside(not_used: Mapping[NotUsed, Seen]) -> Table:
     """Resources that gave nothing, by reason."""
     found: dict[str, Counter[str]] = {}
-    for one in not_used:
-        found.setdefault(one.reason, Counter())[one.type] += 1
+    for (reason, type), seen in not_used.items():
+        found.setdefault(reason, Counter())[type] += seen.records
     rows = tuple(
         (
             reason.removeprefix(QUARANTINED).replace("-", " "),
@@ -106,10 +91,6 @@ def set_aside(not_used: Sequence[NotUsed]) -> Table:
         for reason, types in sorted(found.items(), key=lambda item: (-item[1].total(), item[0]))
     )
     return Table(("Reason", "", "Resources", "Of which type"), rows)
-
-
-def _open(findings: Iterable[AnyFinding]) -> Counter[tuple[str, str]]:
-    return Counter((one.rule, _OWN.sub("…", one.sentence)) for one in findings if one.verdict == _UNDETERMINED)
 
 
 def _rule(rule: str, material: Material) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from fhir_adapter.cohort.case import Course
 from fhir_adapter.cohort.estimate import EventTime
-from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.response_system import Kind
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.fhir.dates import PartialDate
@@ -63,11 +63,11 @@ class Lane:
     died: bool
 
 
-def lanes_of(people: Sequence[Judgement], times: Sequence[EventTime], study: Study) -> tuple[Lane, ...]:
-    """Everybody with a day of infusion, the longest followed on top."""
+def lanes_of(courses: Sequence[Course], times: Sequence[EventTime], study: Study) -> tuple[Lane, ...]:
+    """One lane a person, the longest followed on top."""
     survival = {time.subject_id: time for time in times if time.endpoint == "OS"}
-    by_id = sorted(people, key=lambda person: person.subject.subject_id)
-    lanes = [lane for person in by_id if (lane := _lane(person, survival.get(person.subject.subject_id), study))]
+    by_id = sorted(courses, key=lambda course: course.subject_id)
+    lanes = [_lane(course, survival.get(course.subject_id), study) for course in by_id]
     return tuple(sorted(lanes, key=lambda lane: -(lane.ended or 0.0)))
 
 
@@ -85,27 +85,19 @@ def swimmer(lanes: Sequence[Lane]) -> Picture:
     return picture("swimmer", title, words, (_WIDTH, height), lambda figure: _draw(figure, lanes))
 
 
-def _lane(person: Judgement, survival: EventTime | None, study: Study) -> Lane | None:
-    index = person.index.value
-    if index is None:
-        return None
+def _lane(course: Course, survival: EventTime | None, study: Study) -> Lane:
     month = float(study.parameters.month_days)
     kinds = {one.code: one.kind for one in study.responses.categories}
 
     def months(day: PartialDate | date) -> float:
-        return (_middle(day) - _middle(index.infusion)) / month
+        return (_middle(day) - _middle(course.infusion)) / month
 
-    exposures = person.exposure.value.exposures if person.exposure.value else ()
-    seen = [
-        (months(one.on), kinds[one.category])
-        for one in person.subject.assessments
-        if one.on and one.category in kinds and months(one.on) > 0
-    ]
+    seen = [(months(on), kinds[category]) for on, category in course.seen if category in kinds and months(on) > 0]
     days = None if survival is None else survival.days if survival.days is not None else survival.days_max
     return Lane(
-        failure=person.failure.value.status if person.failure.value else "undetermined",
-        antibody=tuple((months(one.first), months(one.last)) for one in exposures),
-        apheresis=months(index.apheresis) if index.apheresis else None,
+        failure=course.failure,
+        antibody=tuple((months(first), months(last)) for first, last in course.antibody),
+        apheresis=months(course.apheresis) if course.apheresis else None,
         seen=tuple(seen),
         ended=None if survival is None or days is None else months(survival.start) + days / month,
         died=survival is not None and survival.event,

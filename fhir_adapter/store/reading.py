@@ -18,17 +18,25 @@ from fhir_adapter.store.run import Run
 from fhir_adapter.store.schema import Altered
 
 # A resource whose server states no version is counted by us: the first content seen is "1".
-_RECORDS = """
-SELECT held.type, held.id,
+_WHAT = """
+held.type, held.id,
     CASE WHEN held.version <> '' THEN held.version ELSE (
         SELECT CAST(count(*) AS TEXT) FROM version AS earlier
         WHERE earlier.type = held.type AND earlier.id = held.id AND earlier.version = ''
             AND (earlier.first_run, earlier.content) <= (held.first_run, held.content)
     ) END,
     held.last_updated, held.person, body.body, held.sha256, held.content
-FROM shown JOIN version AS held USING (seq) JOIN body USING (seq)
+"""
+_RECORDS = """
+SELECT {what} FROM shown JOIN version AS held USING (seq) JOIN body USING (seq)
 WHERE {moment} AND (shown.type, shown.id) > (:after_type, :after_id) {condition}
 ORDER BY shown.type, shown.id LIMIT :limit
+"""
+# The rows are put in order before their bodies are looked up: of what is shown now an index has the order, and of what
+# was, SQLite sorts the numbers of the rows and not the bodies. The limit is none; without it the order could be lost.
+_BY_PERSON = """
+SELECT {what} FROM (SELECT seq FROM shown WHERE {moment} ORDER BY person, type, id LIMIT -1)
+CROSS JOIN version AS held USING (seq) CROSS JOIN body USING (seq)
 """
 _LEDGER = """
 SELECT stream, announced, received, stored, duplicate, quarantined, deleted, swept, conflicts, retries,
@@ -94,9 +102,19 @@ def records(
     limit: int,
 ) -> list[Shown]:
     """The next `limit` records after a type and id. `condition` is ours, never from outside."""
-    question = _RECORDS.format(moment=moment.shown, condition=condition)
+    question = _RECORDS.format(what=_WHAT, moment=moment.shown, condition=condition)
     place = {"after_type": after[0], "after_id": after[1], "limit": limit}
     return [_shown(*row) for row in database.execute(question, {**moment.values, **values, **place})]
+
+
+def by_person(database: sqlite3.Connection, moment: Moment) -> sqlite3.Cursor:
+    """Rows for `shown`, of every record, by person, type and id."""
+    return database.execute(_BY_PERSON.format(what=_WHAT, moment=moment.shown), moment.values)
+
+
+def shown(rows: sqlite3.Cursor, limit: int) -> list[Shown]:
+    """The next `limit` records of such rows."""
+    return [_shown(*row) for row in rows.fetchmany(limit)]
 
 
 def _shown(

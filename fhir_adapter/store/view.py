@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from sqlite3 import Cursor
 
 from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.record import Record
@@ -56,6 +58,32 @@ class View:
         if before == self._total() != content_sum.added(content_sum.EMPTY, found):
             with self._connection.reading():
                 raise Altered
+
+    def by_person(self) -> Iterator[tuple[str, list[Record]]]:
+        """The same by the Patient they are about: first what is about nobody (an empty key), then by logical id.
+
+        One answer to one question, so that whoever writes meanwhile changes nothing in it. What is about nobody is
+        held as a whole, and else one Patient at a time. The sum is checked when all has been read.
+        """
+        found = 0
+        with self._connection.reading() as database:
+            rows = reading.by_person(database, self._moment)
+            total = reading.total(database, self._moment)
+        for person, some in groupby(self._pages(rows), key=lambda shown: shown.record.person):
+            own = list(some)
+            found += sum(shown.member for shown in own)
+            yield person, [shown.record for shown in own]
+        if total != content_sum.added(content_sum.EMPTY, found):
+            with self._connection.reading():
+                raise Altered
+
+    def _pages(self, rows: Cursor) -> Iterator[Shown]:
+        while True:
+            with self._connection.reading():
+                page = reading.shown(rows, _PAGE)
+            yield from page
+            if len(page) < _PAGE:
+                return
 
     def of_type(self, type: str) -> Iterator[Record]:
         """The same of one type, by id."""

@@ -10,6 +10,7 @@ from judged_people import CUT_2, person, study, toxicity, twelve
 
 from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.analysis.estimates import estimate
+from fhir_adapter.cohort.case import case_of
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.finding import Bulk, Exposure, Exposures, Lines, Range, Response, Span
 from fhir_adapter.cohort.judgement import Judgement
@@ -19,7 +20,7 @@ from fhir_adapter.fhir.dates import PartialDate
 def estimates(*people: Judgement, flow: Any = (), **parameters: Any) -> dict[str, Estimate]:
     asked = study(**parameters)
     times = [time for one in people for time in event_times(one, asked)[0]]
-    return {one.id: one for one in estimate(people, times, flow, asked)}
+    return {one.id: one for one in estimate(list(map(case_of, people)), times, flow, asked)}
 
 
 def test_the_statistics_and_their_order_do_not_depend_on_the_people() -> None:

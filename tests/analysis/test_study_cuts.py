@@ -15,6 +15,7 @@ from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.analysis.estimates import estimate, remarks
 from fhir_adapter.analysis.rounding import half_up
 from fhir_adapter.analysis.survival import curve
+from fhir_adapter.cohort.case import case_of
 from fhir_adapter.cohort.estimate import Estimate, EventTime
 
 EXPECTED: dict[str, Any] = json.loads((Path(__file__).parent / "expected.json").read_text())
@@ -28,7 +29,7 @@ def times_at(cut: date, **parameters: Any) -> list[EventTime]:
 
 def estimates_at(cut: date, **parameters: Any) -> dict[str, Estimate]:
     asked = study(data_cut=cut, **parameters)
-    answers = estimate(twelve(cut, asked), times_at(cut, **parameters), [], asked)
+    answers = estimate(list(map(case_of, twelve(cut, asked))), times_at(cut, **parameters), [], asked)
     return {one.id: one for one in answers}
 
 

@@ -12,6 +12,7 @@ from fhir_adapter.analysis import wording
 from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.analysis.subgroups import members
+from fhir_adapter.cohort.case import case_of
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.finding import Bulk, Exposure, Exposures, Failure, Lines, Range, Span
 from fhir_adapter.cohort.judgement import Judgement
@@ -26,7 +27,7 @@ FAILURE = "bsab_failure=relapsed|refractory"
 def estimates(*people: Judgement, subgroups: str = FAILURE, **parameters: Any) -> dict[str, Estimate]:
     asked = study(subgroups=subgroups, **parameters)
     times = [time for one in people for time in event_times(one, asked)[0]]
-    return {one.id: one for one in estimate(people, times, (), asked)}
+    return {one.id: one for one in estimate(list(map(case_of, people)), times, (), asked)}
 
 
 def failed(status: str, *records: str, name: str = "P") -> Judgement:
@@ -38,7 +39,7 @@ def washed(days: int | None, name: str = "P") -> Judgement:
 
 
 def levels(asked: str, *people: Judgement) -> list[tuple[str, ...]]:
-    return [member.levels for member in members(people, subgroup(asked))]
+    return [member.levels for member in members(list(map(case_of, people)), subgroup(asked))]
 
 
 # Who is in them

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.judged_people import CUT_2, study, twelve
-from report.materials import Code, copies, material, named
+from report.materials import copies, material, named, tallied
 from study12_estimates import row
 from whole_runs import STUDY12, succeed
 
+from fhir_adapter.cohort.tallies import Tallies
 from fhir_adapter.report.inputs import Material, RunFacts
 from fhir_adapter.report.page import render
 
@@ -33,7 +34,6 @@ class Stream:
     deleted: int = 0
     complete: bool = False
     unverified: bool = False
-    type: str = "Patient"
 
 
 def write_pages(folder: Path) -> Mapping[str, Path]:
@@ -58,7 +58,7 @@ def _reports() -> Iterator[tuple[str, Material]]:
 def _hostile() -> Material:
     asked = study(subgroups=_GROUPS).model_copy(update={"title": HOSTILE, "site": HOSTILE, "id": HOSTILE})
     people = [named(one, f"{HOSTILE}{number}") for number, one in enumerate(twelve(CUT_2, asked))]
-    broken = Stream(HOSTILE, HOSTILE, type=HOSTILE)
+    broken = Stream(HOSTILE, HOSTILE)
     return material(
         people,
         asked,
@@ -66,9 +66,14 @@ def _hostile() -> Material:
         flow=(row(HOSTILE, HOSTILE, 13, 1, 12),),
         ledger=(broken,),
         remarks=(HOSTILE,),
-        unmapped=[Code(HOSTILE, HOSTILE, HOSTILE, HOSTILE, people[0].subject.subject_id)],
-        not_used=[broken],
+        tallies=_hostile_tallies(),
     )
+
+
+def _hostile_tallies() -> Tallies:
+    found = tallied(unknown=[((HOSTILE, HOSTILE, HOSTILE, HOSTILE), "P")])
+    found.add_not_used((HOSTILE, HOSTILE), HOSTILE)
+    return found
 
 
 def _written(folder: Path, about: Material) -> Path:

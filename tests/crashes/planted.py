@@ -6,8 +6,8 @@ As a plugin of pytest it plants the bug that the environment variable PLANTED na
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -28,23 +28,27 @@ def _cursor_before_rows() -> None:
 
 def _publish_without_rename() -> None:
     """The files of the current result are written over, one after the other."""
-    from fhir_adapter.output_folder import OutputFolder, _write
+    from fhir_adapter.generation import Generation, Output
+    from fhir_adapter.output_folder import OutputFolder
 
-    replace = OutputFolder.replace
+    beside = OutputFolder.renewal
 
-    def replaced(self: OutputFolder, parts: Mapping[str, Any], without: tuple[str, ...] = ()) -> None:
-        if not self._current.exists():
-            return replace(self, parts, without)
-        for name, content in parts.items():
-            place = self._current.resolve() / name
-            for inside, bytes_of in content.items() if isinstance(content, Mapping) else [("", content)]:
-                file: Path = place / inside if inside else place
-                file.unlink(missing_ok=True)
-                file.parent.mkdir(exist_ok=True)
-                _write(file, bytes_of)
-        return None
+    class Overwriting(Generation):
+        @contextmanager
+        def open(self, name: str) -> Iterator[Output]:
+            (self.folder / name).unlink(missing_ok=True)
+            with super().open(name) as file:
+                yield file
 
-    OutputFolder.replace = replaced  # type: ignore[method-assign]
+    @contextmanager
+    def renewal(self: OutputFolder, without: tuple[str, ...] = ()) -> Iterator[Generation]:
+        if self._current.exists():
+            yield Overwriting(self._current.resolve(), self.path)
+            return
+        with beside(self, without) as new:
+            yield new
+
+    OutputFolder.renewal = renewal  # type: ignore[method-assign]
 
 
 def _unsafe_gunzip() -> None:

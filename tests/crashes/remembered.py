@@ -19,11 +19,9 @@ def remember_what_is_computed() -> None:
     """From now on, in this process and in those forked from it."""
     _remember("mapping.study", "read_study", _study_asked)
     _remember("ehr.tls", "trust", lambda base, *_: base)
-    _remember("pipeline.build", "build_from", _records_and_study)
-    _remember("analysis.estimates", "estimate", lambda judgements, times, *_: (id(judgements), id(times)))
-    _remember("analysis.survival", "curve", lambda times, endpoint, _, **how: (id(times), endpoint, *how.items()))
-    _remember("publish.cohort_tables", "cohort_tables", lambda judgements, *_: id(judgements))
-    _remember("publish.analysis_tables", "analysis_files", lambda times, estimates, *_: (id(times), id(estimates)))
+    _remember("judging.batch", "judge_people", lambda asked, charts: (charts, asked.folder.study.fingerprint))
+    _remember("analysis.estimates", "estimate", lambda people, times, *_: (people, times))
+    _remember("analysis.survival", "curve", lambda times, endpoint, _, **how: (tuple(times), endpoint, *how.items()))
     # Of the ledger in the report nothing is asked here; everything else in it follows from the estimates.
     _remember("report.page", "render", lambda material: id(material.estimates))
     _remember(
@@ -57,10 +55,6 @@ def _remember(home: str, name: str, key: Callable[..., Hashable], cut: Function 
 
 def _study_asked(name: Any, parameters: Any, conceptmaps: Any = None) -> Hashable:
     return str(name), tuple(sorted(parameters.items())), str(conceptmaps)
-
-
-def _records_and_study(records: Any, quarantined: Any, folder: Any, *_: Any) -> Hashable:
-    return records, tuple(quarantined), folder.study.fingerprint
 
 
 def _spelled(content: Any) -> str:

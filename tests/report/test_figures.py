@@ -11,6 +11,7 @@ from analysis.judged_people import CUT_2, person, study, toxicity, twelve
 from report.materials import copies, material, named, of_the_study, times_of
 from study12_estimates import FLOW, row
 
+from fhir_adapter.cohort.case import case_of, course_of
 from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.report.attrition import RECEIVED, steps_of
@@ -33,7 +34,8 @@ def texts(drawn: Picture) -> list[str]:
 
 def lanes(*people: Judgement, **parameters: Any) -> tuple[Lane, ...]:
     asked = study(**parameters)
-    return lanes_of(people, times_of(people, asked), asked)
+    courses = [course for one in people if (course := course_of(one))]
+    return lanes_of(courses, times_of(people, asked), asked)
 
 
 def test_the_boxes_of_the_flow_diagram_are_the_rows_of_the_attrition() -> None:
@@ -73,7 +75,7 @@ def test_long_and_hostile_reasons_stay_within_their_box() -> None:
 def test_everybody_has_a_lane_and_the_longest_followed_is_on_top() -> None:
     asked = study()
     people = twelve(CUT_2, asked)
-    found = lanes_of(people, times_of(people, asked), asked)
+    found = lanes(*people)
     assert len(found) == len(people)
     ends = [lane.ended or 0 for lane in found]
     assert ends == sorted(ends, reverse=True)
@@ -150,20 +152,22 @@ def test_a_grade_that_is_open_and_no_report_stand_in_columns_of_their_own() -> N
         person(toxicities=[toxicity("crs", (1, 3))]),
         person(toxicities=[toxicity("icans", 0)]),
     ]
-    lines = {line[0]: line[1:] for line in by_grade(grade_rows(people, study()), study()).rows}
+    lines = {line[0]: line[1:] for line in by_grade(grade_rows(list(map(case_of, people)), study()), study()).rows}
     assert lines["CRS"] == ("0", "0", "1", "0", "0", "0", "1", "1")
     assert lines["ICANS"] == ("1", "0", "0", "0", "0", "0", "0", "2")
 
 
 def test_what_nobody_was_assessed_for_is_named_and_is_no_row_of_zeros() -> None:
-    table = by_grade(grade_rows([person(toxicities=[toxicity("crs", 2)])], study()), study())
+    table = by_grade(grade_rows([case_of(person(toxicities=[toxicity("crs", 2)]))], study()), study())
     assert [line[0] for line in table.rows] == ["CRS"]
     assert "Nobody was assessed for: ICANS" in table.note
 
 
 def test_a_term_beyond_the_usual_has_a_row_too() -> None:
     people = [person(toxicities=[toxicity("febrile-neutropenia", 3)])]
-    assert [line[0] for line in by_grade(grade_rows(people, study()), study()).rows] == ["febrile-neutropenia"]
+    assert [line[0] for line in by_grade(grade_rows(list(map(case_of, people)), study()), study()).rows] == [
+        "febrile-neutropenia"
+    ]
 
 
 def test_rates_of_toxicity_stand_beside_the_term_and_elevations_below() -> None:
@@ -176,7 +180,7 @@ def test_rates_of_toxicity_stand_beside_the_term_and_elevations_below() -> None:
 def test_few_people_with_a_grade_are_withheld_with_as_many_as_it_takes() -> None:
     asked = study(min_cell=5)
     people = [person(toxicities=[toxicity("crs", grade)]) for grade in (0,) * 9 + (1,) * 8 + (2,) * 2]
-    (line,) = by_grade(grade_rows(people, asked), asked).rows
+    (line,) = by_grade(grade_rows(list(map(case_of, people)), asked), asked).rows
     assert line == ("CRS", "9", "withheld", "withheld", "0", "0", "0", "0", "0")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from analysis.judged_people import CUT_2, person, study, twelve
-from report.materials import FACTS, Code, material, named, of_the_study
+from report.materials import FACTS, material, named, of_the_study, tallied
 from study12_estimates import estimates
 from study12_estimates import study as written_study
 
 from fhir_adapter.cohort.estimate import Estimate, NotInEndpoint
 from fhir_adapter.cohort.finding import Failure, Finding
+from fhir_adapter.cohort.tallies import Tallies
 from fhir_adapter.report.cautions import cautions
 from fhir_adapter.report.inputs import Material
 from fhir_adapter.report.quality import MOST_CODES, contradictions, set_aside, undetermined, unknown_codes
@@ -19,10 +20,8 @@ from fhir_adapter.report.summary import summary
 from fhir_adapter.report.tables import endpoints
 
 
-@dataclass(frozen=True)
-class Aside:
-    reason: str
-    type: str
+def code(table: str, system: str, code: str, text: str, person: str) -> tuple[tuple[str, str, str, str], str]:
+    return (table, system, code, text), person
 
 
 def by_hand(**changed: Any) -> Material:
@@ -101,9 +100,13 @@ def test_people_of_whom_the_failure_is_open_are_named_as_such() -> None:
 def test_a_code_that_touches_many_is_pointed_out_and_a_rare_one_is_not() -> None:
     asked = study()
     people = [named(one, f"P{number}") for number, one in enumerate(twelve(CUT_2, asked))]
-    many = [Code("medication", "urn:x", "C1", "a drug", f"P{number}") for number in range(4)]
-    rare = [Code("medication", "urn:x", "C2", "another", "P1"), Code("medication", "urn:x", "C3", "x", "somebody else")]
-    said = [one for one in cautions(material(people, asked, unmapped=[*many, *rare])) if "does not know" in one]
+    many = [code("medication", "urn:x", "C1", "a drug", f"P{number}") for number in range(4)]
+    rare = [code("medication", "urn:x", "C2", "another", "P1"), code("medication", "urn:x", "C3", "x", "somebody else")]
+    said = [
+        one
+        for one in cautions(material(people, asked, tallies=tallied(unknown=[*many, *rare])))
+        if "does not know" in one
+    ]
     assert len(said) == 1
     assert said[0].startswith("1 codes or texts")
 
@@ -112,24 +115,24 @@ def test_unknown_codes_are_told_by_people_of_the_cohort_first() -> None:
     asked = study()
     people = [named(one, f"P{number}") for number, one in enumerate(twelve(CUT_2, asked))]
     records = [
-        *[Code("condition", "urn:x", "C1", "seen outside", f"X{number}") for number in range(9)],
-        *[Code("medication", "urn:x", "C2", "a drug", f"P{number % 3}") for number in range(5)],
-        Code("unit", "", "", "drops", "P1"),
+        *[code("condition", "urn:x", "C1", "seen outside", f"X{number}") for number in range(9)],
+        *[code("medication", "urn:x", "C2", "a drug", f"P{number % 3}") for number in range(5)],
+        code("unit", "", "", "drops", "P1"),
     ]
-    table = unknown_codes(material(people, asked, unmapped=records))
+    table = unknown_codes(material(people, asked, tallies=tallied(unknown=records)))
     assert table.rows == (
         ("a drug (C2)", "medication", "5", "3", "3"),
         ("drops", "unit", "1", "1", "1"),
         ("seen outside (C1)", "condition", "9", "9", "–"),
     )
-    hidden = unknown_codes(replace(material(people, asked, unmapped=records), study=study(min_cell=5)))
+    hidden = unknown_codes(replace(material(people, asked, tallies=tallied(unknown=records)), study=study(min_cell=5)))
     assert hidden.rows == (("seen outside (C1)", "condition", "9", "9", "–"),)
     assert hidden.note == "Not shown: 2 more; cohort/unmapped.csv has all of them."
 
 
 def test_of_many_unknown_codes_the_first_are_shown_and_the_others_counted() -> None:
-    records = [Code("unit", "", "", f"u{number:03}", "P") for number in range(MOST_CODES + 7)]
-    table = unknown_codes(by_hand(unmapped=records))
+    records = [code("unit", "", "", f"u{number:03}", "P") for number in range(MOST_CODES + 7)]
+    table = unknown_codes(by_hand(tallies=tallied(unknown=records)))
     assert len(table.rows) == MOST_CODES
     assert table.note == "Not shown: 7 more; cohort/unmapped.csv has all of them."
 
@@ -154,14 +157,19 @@ def test_contradictions_are_counted_by_reason_and_endpoint() -> None:
     left = [
         NotInEndpoint(subject_id=name, endpoint="OS", reason="death_before_infusion", sources=()) for name in ("a", "b")
     ]
-    assert contradictions(by_hand(contradictions=left)).rows == (("death before infusion", "OS", "2"),)
+    tallies = Tallies()
+    for one in left:
+        tallies.add_contradictions([one])
+    assert contradictions(by_hand(tallies=tallies)).rows == (("death before infusion", "OS", "2"),)
     said = "Records of 2 people contradict each other; these people leave the endpoints concerned."
-    assert said in cautions(by_hand(contradictions=left))
+    assert said in cautions(by_hand(tallies=tallies))
 
 
 def test_what_was_set_aside_is_counted_by_reason_and_type_and_quarantine_is_called_so() -> None:
-    aside = [Aside("status-cancelled", "Observation")] * 2 + [Aside("quarantined: not-json", "Patient")]
-    assert set_aside(aside).rows == (
+    aside = Tallies()
+    for reason, type in (*[("status-cancelled", "Observation")] * 2, ("quarantined: not-json", "Patient")):
+        aside.add_not_used((reason, type), "")
+    assert set_aside(aside.not_used).rows == (
         ("status cancelled", "not used", "2", "Observation 2"),
         ("not json", "in quarantine", "1", "Patient 1"),
     )

@@ -165,6 +165,6 @@ def test_a_run_that_was_stopped_is_told_too(site: Site, monkeypatch: pytest.Monk
     def interrupt(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(OutputFolder, "replace", interrupt)
+    monkeypatch.setattr(OutputFolder, "renewal", interrupt)
     assert site.run("run").code == 143
     assert read(noted)["told"]["exit_code"] == 143

@@ -193,7 +193,7 @@ def test_a_run_that_failed_after_its_fetch_does_not_count_as_fresh(site: Site, m
     def full(*_: object, **__: object) -> None:
         raise DiskError("no space is left")
 
-    monkeypatch.setattr(OutputFolder, "replace", full)
+    monkeypatch.setattr(OutputFolder, "renewal", full)
     assert site.run("run").code == 7
     assert "complete" in status(site).out
     ended = status(site, "--max-age", "26h")

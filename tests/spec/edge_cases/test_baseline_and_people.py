@@ -16,6 +16,7 @@ from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.analysis.rounding import half_up, percent
 from fhir_adapter.analysis.survival import kaplan_meier
+from fhir_adapter.cohort.case import case_of
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.cohort.finding import Range
 from fhir_adapter.cohort.judgement import Judgement
@@ -153,7 +154,7 @@ def cohort(*people: Sequence[Json]) -> list[Judgement]:
 def estimates(people: Sequence[Judgement]) -> dict[str, Estimate]:
     asked = study(data_cut="none").study
     times = [time for one in people for time in event_times(one, asked)[0]]
-    return {one.id: one for one in estimate(people, times, (), asked)}
+    return {one.id: one for one in estimate(list(map(case_of, people)), times, (), asked)}
 
 
 def test_edge_50_a_person_whose_sex_is_not_known_is_counted_and_in_no_ratio() -> None:

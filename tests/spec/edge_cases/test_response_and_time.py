@@ -10,6 +10,7 @@ from spec.edge_cases.chart import INFUSED, assessed, chart, done, given, infused
 
 from fhir_adapter.analysis.endpoints import event_times
 from fhir_adapter.analysis.outcomes import response as response_rates
+from fhir_adapter.cohort.case import case_of
 from fhir_adapter.cohort.estimate import EventTime
 from fhir_adapter.cohort.finding import Response
 from fhir_adapter.cohort.judgement import Judgement
@@ -337,7 +338,7 @@ def test_edge_28_who_was_in_cr_before_may_leave_the_response_rate(denominator: s
         person(assessed("PR", "2024-04-29")),
     ]
     asked = study(data_cut="none", orr_denominator=denominator).study
-    (overall,) = [one for one in response_rates(people, asked) if one.id == "response.orr"]
+    (overall,) = [one for one in response_rates(list(map(case_of, people)), asked) if one.id == "response.orr"]
     assert (overall.numerator, overall.denominator) == rate
 
 
@@ -393,7 +394,7 @@ def test_edge_31_a_death_on_day_14_without_progression_is_an_event_and_counts_in
     assert response(one).best == "NE"
     event = times(one)["PFS"]
     assert (event.days, event.event, event.reason) == (14, True, "death")
-    (overall,) = [found for found in response_rates([one], study().study) if found.id == "response.orr"]
+    (overall,) = [found for found in response_rates([case_of(one)], study().study) if found.id == "response.orr"]
     assert (overall.numerator, overall.denominator) == (0, 1)
 
 

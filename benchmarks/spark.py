@@ -54,9 +54,7 @@ def _landed(folder: Path, engine: Engine, seconds: list[float], work: Path) -> s
     settings = Settings(folder=folder)
     with tempfile.TemporaryDirectory(dir=work) as home, Store.open(Path(home) / "store", settings.source) as store:
         began = time.perf_counter()
-        fetched = land_folder(
-            list(scan(folder)), settings, store, "2026-01-01T00:00:00Z", Progress(), engine=engine
-        )
+        fetched = land_folder(list(scan(folder)), settings, store, "2026-01-01T00:00:00Z", Progress(), engine=engine)
         seconds.append(time.perf_counter() - began)
         fetched.require_complete()
         return store.content_hash()

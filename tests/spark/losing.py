@@ -15,8 +15,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def after_the_loss(folder: Path, work: Callable[[T], R], task: T) -> R:
-    """Do this work once one of those who are at work is lost."""
+def after_the_loss(folder: Path, giver: int, work: Callable[[T], R], task: T) -> R:
+    """Do this work once one of those who are at work is lost. The process that gives it to them does not wait."""
+    if os.getpid() == giver:
+        return work(task)
     (folder / f"{os.getpid()}.at-work").touch()
     while not (folder / "lost").exists():
         time.sleep(0.02)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from fhir_adapter.engine import Engine, opened
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.fetch import AS_EVERY_NIGHT, Fetched, Manner, reached
@@ -27,28 +28,41 @@ __all__ = ["Manner", "Results", "Stage", "continue_from_store", "fetch_only", "r
 def run(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Results:
     """Everything in order. `started_at` is an instant; nothing else depends on the clock."""
     folder = study_of(settings)
-    with _landed(settings, started_at, say, manner, folder) as (out, store, fetched):
+    with (
+        _engine(settings) as engine,
+        _landed(settings, engine, started_at, say, manner, folder) as (out, store, fetched),
+    ):
         fetched.require_complete()
-        return make_results(known(store), folder, settings, out, started_at, "publish", say)
+        return make_results(known(store), folder, settings, engine, out, started_at, "publish", say)
 
 
 def fetch_only(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Fetched:
     """Bring the landing store up to date."""
-    with _landed(settings, started_at, say, manner) as (_, _, fetched):
+    with _engine(settings) as engine, _landed(settings, engine, started_at, say, manner) as (_, _, fetched):
         pass
     fetched.require_complete()
     return fetched
 
 
+def _engine(settings: Settings) -> AbstractContextManager[Engine]:
+    """Who does the work, once for everything that a command does."""
+    return opened(settings.engine, settings.workers, settings.spark_master)
+
+
 @contextmanager
 def _landed(
-    settings: Settings, started_at: str, say: Progress, manner: Manner, study: StudyFolder | None = None
+    settings: Settings,
+    engine: Engine,
+    started_at: str,
+    say: Progress,
+    manner: Manner,
+    study: StudyFolder | None = None,
 ) -> Iterator[tuple[OutputFolder, Store, Fetched]]:
     """The output folder, held for this run, and its store after the fetch."""
     out = OutputFolder(settings.out)
     out.check()
     with (
-        reached(settings, started_at, say, manner, study) as land,
+        reached(settings, started_at, say, manner, study, engine) as land,
         out.locked(),
         Store.open(out.store, settings.source) as store,
     ):
@@ -66,8 +80,9 @@ def continue_from_store(
         settings = with_last_parameters(settings, say)
     folder = study_of(settings)
     out = OutputFolder(settings.out)
-    with out.locked(), Store.reopen(out.store) as store:
-        return make_results(known(store, as_of), folder, settings, out, started_at, last, say, individual=individual)
+    with _engine(settings) as engine, out.locked(), Store.reopen(out.store) as store:
+        moment = known(store, as_of)
+        return make_results(moment, folder, settings, engine, out, started_at, last, say, individual=individual)
 
 
 def with_last_parameters(settings: Settings, say: Progress) -> Settings:

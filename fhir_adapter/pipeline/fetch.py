@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fhir_adapter.ehr.folder import scan
-from fhir_adapter.engine import opened
+from fhir_adapter.engine import Engine, Serial
 from fhir_adapter.errors import UsageError
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.pipeline.connection import connected
@@ -22,6 +22,7 @@ __all__ = ["AS_EVERY_NIGHT", "Fetched", "Land", "Manner", "reached"]
 
 Land = Callable[[Store], Fetched]
 AS_EVERY_NIGHT = Manner()
+_HERE = Serial()
 
 
 @contextmanager
@@ -31,9 +32,10 @@ def reached(
     say: Progress,
     manner: Manner = AS_EVERY_NIGHT,
     study: StudyFolder | None = None,
+    engine: Engine = _HERE,
 ) -> Iterator[Land]:
     """Look at the source first; what is yielded lands everything the study reads. `started_at` is an instant.
-    `study` is that of the settings, where it has been read already.
+    `study` is that of the settings, where it has been read already; `engine` reads a folder.
 
     Nothing is written before the source has shown that it can be read. Data once landed stay, whatever happens later.
     """
@@ -41,8 +43,7 @@ def reached(
         if manner.retry_quarantine:
             raise UsageError("a folder is read as a whole every time", "leave out --retry-quarantine")
         files = list(scan(settings.folder))
-        with opened(settings.engine, settings.workers, settings.spark_master) as engine:
-            yield lambda store: land_folder(files, settings, store, started_at, say, study, engine)
+        yield lambda store: land_folder(files, settings, store, started_at, say, study, engine)
         return
     with connected(settings.server, settings, say=say) as transport:
         source = Source(transport, plan_fetch(transport, settings, started_at))

@@ -11,7 +11,7 @@ from fhir_adapter.analysis.adjudication import counts
 from fhir_adapter.analysis.estimates import estimate
 from fhir_adapter.cohort.estimate import Estimate
 from fhir_adapter.ehr.deliver import Delivery
-from fhir_adapter.engine import opened
+from fhir_adapter.engine import Engine
 from fhir_adapter.generation import Generation
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.output_folder import OutputFolder
@@ -43,6 +43,7 @@ def make_results(
     known: Known,
     folder: StudyFolder,
     settings: Settings,
+    engine: Engine,
     out: OutputFolder,
     started_at: str,
     last: Stage,
@@ -54,10 +55,7 @@ def make_results(
     store, ledger = known.view, tuple(known.view.ledger(known.run.run))
     stages = STAGES[: STAGES.index(last) + 1]
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
-    with (
-        out.renewal(without=outdated) as new,
-        opened(settings.engine, settings.workers, settings.spark_master) as engine,
-    ):
+    with out.renewal(without=outdated) as new:
         cohort = build(store, folder, engine=engine, say=say, place=new.part("cohort"), whole=individual)
         flow = [(row.step, row.n_left) for row in cohort.flow]
         estimates = estimate(cohort.people, cohort.times, flow, folder.study)

@@ -17,6 +17,7 @@ from whole_runs import STUDY12, by_type, files, resources, succeed, write_ndjson
 from fhir_adapter.cli import stages
 from fhir_adapter.ehr import parts
 from fhir_adapter.engine import spark
+from fhir_adapter.pipeline import charts
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "spark.md"
 COMMANDS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("fhir-adapter run ")]
@@ -26,6 +27,7 @@ COMMANDS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if li
 def work_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve people are work for a cluster if it is cut finely enough. The clock stands still."""
     monkeypatch.setattr(parts, "PART_BYTES", 50_000)
+    monkeypatch.setattr(charts, "_PEOPLE", 2)
     monkeypatch.setattr(stages, "now", lambda: "2026-01-01T00:00:00Z")
 
 

@@ -42,7 +42,10 @@ def _told(listed: Listed) -> Iterator[str]:
     if listed.passed_over:
         yield f"{listed.passed_over} Patients of the folder were not read: no known code says they had the treatments"
         yield 'of the study. Their own codes are not in this list; fetch with folder_people = "everybody"'
-    yield from _by_table(listed)
+    if listed.appraised:
+        yield from _by_table(listed)
+    else:
+        yield "the study knows every code and text that was read about them"
     if matter:
         yield f"could have mattered ({LIST} has their texts):"
     for line, one in enumerate(matter[:_SHOWN], start=2):

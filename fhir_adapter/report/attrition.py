@@ -12,7 +12,7 @@ from fhir_adapter.cohort.flow import FlowRow
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.report.table import DASH, FAULT, Table
 
-RECEIVED = "Patient records received"
+RECEIVED = "Patients of the source"
 STEPS = {
     "person": "People in the records",
     "diagnosis": "with the disease of the study",

@@ -58,9 +58,11 @@ class _Told:
 
 def _people(told: _Told) -> Iterator[str]:
     if among := told.count("attrition.person"):
-        yield f"Of {among} people in the records, {told.count('baseline.n')} are in the cohort."
+        included = told.count("baseline.n")
+        people, are = "person" if among == "1" else "people", "is" if included == "1" else "are"
+        yield f"Of {among} {people} in the records, {included} {are} in the cohort."
     if followed := told.estimate("followup.median"):
-        yield f"They were followed for a median of {followed}."
+        yield f"Median follow-up: {followed}."
 
 
 def _failure(told: _Told) -> Iterator[str]:

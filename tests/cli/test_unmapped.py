@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_runs import ROOT, command, succeed, tree
+from whole_runs import ROOT, bundles, command, resources, succeed, tree, write_ndjson
 
 NEW_HOSPITAL = ROOT / "fixtures" / "new-hospital"
 ANSWERS = {
@@ -204,6 +204,14 @@ def test_a_slip_in_a_map_ends_the_build_and_leaves_the_last_results(out: Path, t
     assert "`4711`" in ended.err
     assert "did you mean `glofitamab`?" in ended.err
     assert (out / "run.json").read_bytes() == before
+
+
+def test_a_hospital_whose_codes_are_all_known_is_told_so(tmp_path: Path) -> None:
+    write_ndjson(tmp_path / "in" / "Patient.ndjson", resources(bundles("SYN-12", "shared")))
+    succeed("fetch", "--folder", tmp_path / "in", "--out", tmp_path / "out")
+    told = succeed("unmapped", "--out", tmp_path / "out").out.splitlines()
+    assert told[1] == "the study knows every code and text that was read about them"
+    assert rows(tmp_path / "out" / "unmapped" / "list.csv") == []
 
 
 def test_people_whom_nobody_has_read_are_told(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fhir_adapter.report.drawing import Picture
 from fhir_adapter.report.flow_diagram import boxes_of, flow_diagram
 from fhir_adapter.report.gallery import gallery
 from fhir_adapter.report.grades import by_grade, grade_rows, rates
+from fhir_adapter.report.page import render
 from fhir_adapter.report.states import STATES, states_by_month
 from fhir_adapter.report.swimmer import MOST_LANES, Lane, lanes_of, swimmer
 
@@ -106,6 +107,12 @@ def test_somebody_without_any_contact_has_a_lane_that_has_no_end() -> None:
 def test_no_lane_says_whose_it_is() -> None:
     one = named(person("CR 2024-02-01", "visit 2024-09-01"), "MRN-4711")
     assert b"MRN-4711" not in swimmer(lanes(one)).svg
+
+
+def test_the_page_calls_itself_patient_data_and_names_nobody() -> None:
+    page = render(material([named(person("CR 2024-02-01", "visit 2024-09-01"), "MRN-4711")], study()))["index.html"]
+    assert b"shows the courses of single people, without their ids: it is patient data" in page
+    assert b"MRN-4711" not in page
 
 
 def test_many_people_are_shown_together_and_never_a_part_of_them() -> None:

@@ -136,7 +136,7 @@ def test_hostile_texts_are_shown_and_never_run() -> None:
 def test_no_text_turns_the_page_around_or_breaks_it() -> None:
     text = "\x00\x1b\ud800\u202eabc"
     one = person()
-    dose = one.subject.doses[0].model_copy(update={"agent": text})
+    dose = msgspec.structs.replace(one.subject.doses[0], agent=text)
     subject = one.subject.model_copy(update={"subject_id": text, "doses": (dose, *one.subject.doses[1:])})
     shown = page(replace(one, subject=subject))
     assert not re.search("[\x00\x1b\u202e]", shown)

@@ -36,8 +36,7 @@ def with_one(name: str, **changes: Any) -> tuple[Estimate, ...]:
 def test_the_answer_is_told_in_five_sentences() -> None:
     people, failed, responded, survived, toxic = summary(by_hand())
     assert people == (
-        "Of 60 people in the records, 12 are in the cohort. They were followed for a median of 9.3 months "
-        "(range 5.3 to 14)."
+        "Of 60 people in the records, 12 are in the cohort. Median follow-up: 9.3 months (range 5.3 to 14)."
     )
     assert "refractory disease in 8 of 12 (66.7%) and by relapse in 4 of 12 (33.3%)" in failed
     assert "Median washout: 42 days (range 8 to 172)." in failed
@@ -52,6 +51,12 @@ def test_what_is_not_known_of_toxicity_is_said_in_the_same_breath() -> None:
     assert summary(by_hand(estimates=with_one("crs.any", missing=3)))[-1].startswith(
         "CRS: 10 of 12 (83.3%), not known in 3,"
     )
+
+
+def test_of_one_person_one_is_told() -> None:
+    found = {"attrition.person": 1.0, "baseline.n": 1.0}
+    one = [each.model_copy(update={"value": found[each.id]}) for each in estimates() if each.id in found]
+    assert summary(by_hand(estimates=one))[0] == "Of 1 person in the records, 1 is in the cohort."
 
 
 def test_without_any_statistics_nothing_is_told() -> None:

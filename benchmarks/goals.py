@@ -27,10 +27,14 @@ class Goal:
     at_least: float | None = None
     at_most: float | None = None
     quick: bool = True
+    floor_of_its_own: float | None = None
+    why: str = ""
 
     @property
     def floor(self) -> float:
         """Beyond this `make bench-quick` fails."""
+        if self.floor_of_its_own is not None:
+            return self.floor_of_its_own
         return self.at_least / LENIENCE if self.at_least is not None else (self.at_most or 0) * LENIENCE
 
     def is_met(self, value: float) -> bool:
@@ -65,7 +69,8 @@ def table(title: str, figures: Sequence[Figure], *, quick: bool) -> Iterator[str
 
 def _remark(figure: Figure, goal: Goal | None) -> str:
     missed = goal is not None and figure.value is not None and not goal.is_met(figure.value)
-    return "; ".join(word for word in ("below the goal" if missed else "", figure.note) if word)
+    why = goal.why if goal and missed else ""
+    return "; ".join(word for word in ("misses the goal" if missed else "", why, figure.note) if word)
 
 
 def far_off(figures: Sequence[Figure]) -> list[Figure]:

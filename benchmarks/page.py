@@ -2,8 +2,8 @@
 
 python benchmarks/page.py [--rounds 5] [--quick]
 
-Starting Python and importing is on neither side. `ours` is a fetch as it is run: every check of the page, and every
-resource filed with its bytes; the others keep dictionaries or objects.
+Starting Python, importing and the first requests are on neither side. `ours` is a fetch as it is run: every check of
+the page, and every resource filed with its bytes; the others keep dictionaries or objects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PEERS = {"fhirpy": ("fhirpy",), "FHIR-PYrate": ("fhir-pyrate",)}
 def measure(rounds: int, *, quick: bool) -> list[Figure]:
     """Ratios of CPU time. With `quick` the slow peers are left out."""
     with tempfile.TemporaryDirectory(prefix="fhir-adapter-bench-") as work:
-        folder = _observations(Path(work), pages=5 if quick else 10)
+        folder = _observations(Path(work), pages=10)
         with pages_server(folder, PAGE, 0.0) as server:
             own = {name: [sys.executable, CLIENTS, name, server.base_url] for name in ("ours", "ours-read")}
             theirs = {name: [baselines(), CLIENTS, name, server.base_url] for name in ("json", "bytes")}

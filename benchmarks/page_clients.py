@@ -39,8 +39,13 @@ def ours_read(base_url: str) -> Callable[[], float]:
     from fhir_adapter.fhir.r4 import decode
 
     transport = Transport(base_url)
-    pages = fetch_stream(transport, StreamPlan("Observation", "search", ""), int(COUNT), 10_000)
-    return lambda: sum(decode(record.body).id != "" for page in pages for record in page.records)
+    plan = StreamPlan("Observation", "search", "")
+
+    def read() -> float:
+        pages = fetch_stream(transport, plan, int(COUNT), 10_000)
+        return sum(decode(record.body).id != "" for page in pages for record in page.records)
+
+    return read
 
 
 def as_json(base_url: str) -> Callable[[], float]:
@@ -59,7 +64,7 @@ def as_json(base_url: str) -> Callable[[], float]:
 
 
 def bytes_only(base_url: str) -> Callable[[], float]:
-    """Nothing is read but the link, which is near the beginning."""
+    """Nothing is read but the link, which is near the beginning; every page is full."""
     import re
 
     import httpx
@@ -70,7 +75,7 @@ def bytes_only(base_url: str) -> Callable[[], float]:
         found, url = 0, f"{base_url}/Observation?_count={COUNT}"
         while url:
             body = client.get(url).content
-            found += body.count(b'"search":{')
+            found += int(COUNT)
             link = re.search(rb'"next", "url": "([^"]+)"', body[:2000])
             url = link[1].decode() if link else ""
         return found
@@ -105,4 +110,6 @@ TASKS = {
 
 
 if __name__ == "__main__":
-    tell(TASKS[sys.argv[1]](sys.argv[2]))
+    read = TASKS[sys.argv[1]](sys.argv[2])
+    read()  # the first request makes a client load half of itself
+    tell(read)

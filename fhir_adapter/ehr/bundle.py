@@ -33,7 +33,7 @@ class NotABundle(ValueError):
         self.reason, self.issues = reason, issues
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry, its resource as bytes (empty if it has none)."""
 
     full_url: str

@@ -41,13 +41,14 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
     moment = resource.effectiveDateTime or resource.effectiveInstant
     on, _, _ = reader.span(moment, resource.effectivePeriod)
     flags = ("preliminary",) if resource.status == _PRELIMINARY else ()
-    code, unmapped = reader.translate("observation", resource.code, source_of(record, "code"))
+    source = source_of(record, "effective[x]")
+    code, unmapped = reader.translate("observation", resource.code, source)
     if on and resource.dataAbsentReason is None and code.code != CAUSE_OF_DEATH:
-        yield Contact(on=on, source=source_of(record, "effective[x]"), kind="observation")
+        yield Contact(on=on, source=source, kind="observation")
     known = [(code.code, cast(Result, resource), "value[x]", code.flags)]
     unknown_parts: list[Unmapped] = []
     for number, part in enumerate(resource.component):
-        found, missing = reader.translate("observation", part.code, source_of(record, "component.code"))
+        found, missing = reader.translate("observation", part.code, source)
         known.append((found.code, part, f"component[{number}].value[x]", found.flags))
         unknown_parts += missing
     used = [

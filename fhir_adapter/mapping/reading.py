@@ -91,8 +91,9 @@ class Reader:
 
     def scale(self, name: str, number: Quantity, ranges: tuple[ReferenceRange, ...], on: PartialDate | None) -> Scale:
         """Unit and normal limits of a result of this person."""
-        by_age = any(entry.age for entry in ranges)
-        years = self.birth.years_until(on) if by_age and self.birth and on else None
+        years = None
+        if self.birth and on and any(entry.age for entry in ranges):
+            years = self.birth.years_until(on)
         return self.scales.of(name, number, ranges, self.sex, years)
 
     def translate(

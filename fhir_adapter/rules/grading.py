@@ -60,59 +60,42 @@ def grade(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], parame
     """(lowest, highest) grade of one value. `clauses` are those of one term."""
     lowest = highest = 0
     interval = Interval.of(lab)
+    references = {
+        "absolute": _ONE,
+        "LLN": lab.lower_limit,
+        "ULN": lab.upper_limit,
+        "baseline": baseline.value if baseline else None,
+    }
     for clause in clauses:
-        surely, perhaps = _holds(clause, lab, interval, baseline, parameters)
-        if surely and clause.grade > lowest:
-            lowest = clause.grade
-        if perhaps and clause.grade > highest:
-            highest = clause.grade
+        surely, perhaps = _lies(clause, interval, references[clause.of], parameters)
+        if surely or perhaps:  # most values are on the good side of every limit
+            applies = _applies(clause, lab, baseline, parameters)
+            lowest = max(lowest, clause.grade) if surely and applies[0] else lowest
+            highest = max(highest, clause.grade) if perhaps and applies[1] else highest
     return lowest, max(lowest, highest)
 
 
-def _holds(
-    clause: GradeClause, lab: Lab, interval: Interval, baseline: Lab | None, parameters: Parameters
+def _lies(
+    clause: GradeClause, interval: Interval, reference: Decimal | None, parameters: Parameters
 ) -> tuple[bool, bool]:
-    """(surely, perhaps) whether a clause holds for a value that lies in the interval."""
+    """(surely, perhaps) whether an interval lies on the side of the limit that the clause is about."""
     if clause.direction == "transfused":
         # A transfusion is no matter of the value.
         return False, False
-    reference = _reference(clause, lab, baseline)
-    surely, perhaps = (False, True) if reference is None else _lies(clause, interval, reference, parameters)
-    if not (surely or perhaps):
-        return False, False
-    applies = _applies(clause, lab, baseline, parameters)
-    return surely and applies[0], perhaps and applies[1]
-
-
-def _lies(clause: GradeClause, interval: Interval, reference: Decimal, parameters: Parameters) -> tuple[bool, bool]:
-    """(surely, perhaps) whether an interval lies on the side of the limit that the clause is about."""
+    if reference is None:
+        return False, True
     limit = clause.limit * reference
     match clause.direction:
         case "below":
-            surely, perhaps = interval.below(limit)
+            return interval.below(limit)
         case "above":
-            surely, perhaps = interval.above(limit)
-        case "at_or_above":
-            surely, perhaps = interval.at_or_above(limit)
+            return interval.above(limit)
         case "fall_at_least":
-            surely, perhaps = interval.at_or_below(reference - limit)
-    unchanged = clause.of == "baseline" and clause.limit == 1 and clause.direction == "at_or_above"
-    if unchanged and parameters.require_rise:
+            return interval.at_or_below(reference - limit)
+    if parameters.require_rise and clause.of == "baseline" and clause.limit == 1:
         # "1.0 - 1.5 x baseline" read literally would grade an unchanged abnormal value.
-        surely, perhaps = interval.above(limit)
-    return surely, perhaps
-
-
-def _reference(clause: GradeClause, lab: Lab, baseline: Lab | None) -> Decimal | None:
-    match clause.of:
-        case "absolute":
-            return _ONE
-        case "LLN":
-            return lab.lower_limit
-        case "ULN":
-            return lab.upper_limit
-        case _:
-            return baseline.value if baseline else None
+        return interval.above(limit)
+    return interval.at_or_above(limit)
 
 
 def _applies(clause: GradeClause, lab: Lab, baseline: Lab | None, parameters: Parameters) -> tuple[bool, bool]:

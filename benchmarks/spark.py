@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from folder import BYTES_A_PERSON
-from hospital import write_hospital
+from hospital import BYTES_A_PERSON, write_hospital
 
 from fhir_adapter.ehr.folder import scan
 from fhir_adapter.engine import Engine, EngineName, opened

@@ -14,11 +14,10 @@ from fhir_adapter.ehr.json_text import is_json, without_bom
 from fhir_adapter.ehr.ndjson import Line
 from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.parts import ONE_BLOCK_IN, Part, is_small, read_here_and_there
-from fhir_adapter.ehr.prefilter import Prefilter, Span, every_line, prefilter
+from fhir_adapter.ehr.prefilter import Prefilter, Span, prefilter
 from fhir_adapter.errors import StreamIncomplete
 from fhir_adapter.fhir.record import Record, Unreadable, read_record
 
-_BUNDLE = b'"Bundle"'
 _OF_OTHERS = frozenset({"Bundle", "OperationOutcome"})
 # Pages of about half a megabyte are filled from memory that the one before has left.
 _PAGE_RESOURCES = 250
@@ -107,7 +106,7 @@ class Search:
                 contents.records += records
                 crowded = self._are_mostly_theirs(records)
             else:
-                spans = self._spans(block, exact=not part.alike)
+                spans = self._prefilter.lines(block, exact=not part.alike)
                 _read(block, spans, contents)
                 crowded = _are_most_of(block, spans)
             if len(contents) >= _PAGE_RESOURCES:
@@ -130,14 +129,9 @@ class Search:
             told = "its lines do not all name their patient alike; `every_line = true` reads it"
             raise incomplete(part.file, told)
 
-    def _spans(self, block: Block, *, exact: bool) -> list[Span]:
-        """The lines that may be about them."""
-        if exact and block.buffer.find(_BUNDLE, 0, block.length) >= 0:
-            return list(every_line(block))  # a Bundle may be about anybody
-        return self._prefilter.lines(block, exact=exact)
-
     def _is_usual(self, block: Block) -> bool:
-        return self._spans(block, exact=True) == self._spans(block, exact=False)
+        """Is what is found the same whether every line is looked at or not?"""
+        return self._prefilter.lines(block, exact=True) == self._prefilter.lines(block, exact=False)
 
     def _are_mostly_theirs(self, records: Collection[Record]) -> bool:
         return 2 * sum(one.person in self._people for one in records) > len(records)

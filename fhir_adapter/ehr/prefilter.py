@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from itertools import chain
 from typing import Protocol
 
 from fhir_adapter.ehr.blocks import Block
@@ -24,6 +23,8 @@ _ESCAPES = tuple(
     sorted({form.encode() for letter in _LETTERS for form in (f"\\u{ord(letter):04x}", f"\\u{ord(letter):04X}")})
 )
 
+_BUNDLE = b'Bundle"'  # it may be about anybody
+
 
 class Prefilter(Protocol):
     """Finds the lines of a block that may be about the people it was made for."""
@@ -31,34 +32,30 @@ class Prefilter(Protocol):
     def lines(self, block: Block, *, exact: bool) -> list[Span]:
         """Start and end of each such line in the block's buffer, in order.
 
-        With `exact`, lines that hold no reference in a usual spelling are among them. Without, that is not looked at:
-        only for files whose lines all have one.
+        With `exact`, lines that hold no reference in a usual spelling are among them, and Bundles. Without, that is not
+        looked at: only for files whose lines are all resources with such a reference.
         """
 
 
 class WordFinder:
-    """By one search for all words at once (`ahocorasick-rs`). All of them begin with the same rare letter: it flies."""
+    """By one search for all words at once (`ahocorasick-rs`). They begin with one of two rare bytes: it flies."""
 
     def __init__(self, people: Collection[str]) -> None:
         from ahocorasick_rs import MATCHKIND_LEFTMOST_LONGEST, BytesAhoCorasick
 
         names = [f"Patient{slash}{id}".encode() for id in people for slash in ("/", "\\/")]
-        self._theirs = len(names)
-        words = [*names, b"Patient/", b"Patient\\/"]
-        self._references = BytesAhoCorasick(words, matchkind=MATCHKIND_LEFTMOST_LONGEST)
-        self._escapes = BytesAhoCorasick(_ESCAPES)
+        self._theirs = BytesAhoCorasick([*names, *_ESCAPES], matchkind=MATCHKIND_LEFTMOST_LONGEST)
+        self._usual = BytesAhoCorasick([_BUNDLE, b"Patient/", b"Patient\\/"])
 
     def lines(self, block: Block, *, exact: bool) -> list[Span]:
         text = memoryview(block.buffer)[: block.length]
-        found = self._references.find_matches_as_indexes(text)
-        told = [start for word, start, _ in found if word < self._theirs]
-        escaped = self._escapes.find_matches_as_indexes(text)
-        places = told if not escaped else sorted(chain(told, (start for _, start, _ in escaped)))
-        lines = _lines_at(block, places)
+        lines = _lines_at(block, (start for _, start, _ in self._theirs.find_matches_as_indexes(text)))
         if not exact:
             return lines
-        missed = _lines_between(block, (start for _, start, _ in found))
-        return sorted({*lines, *missed}) if missed else lines
+        found = self._usual.find_matches_as_indexes(text)
+        bundles = _lines_at(block, (start for word, start, _ in found if word == 0))
+        missed = _lines_between(block, (start for word, start, _ in found if word != 0))
+        return sorted({*lines, *bundles, *missed}) if bundles or missed else lines
 
 
 class PatternFinder:
@@ -75,7 +72,8 @@ class PatternFinder:
 
     def _may_be_theirs(self, buffer: bytearray, span: Span) -> bool:
         about = self._REFERENCE.findall(buffer, *span)
-        return not about or not self._people.isdisjoint(about) or bool(self._ESCAPE.search(buffer, *span))
+        theirs = not about or not self._people.isdisjoint(about)
+        return theirs or buffer.find(_BUNDLE, *span) >= 0 or bool(self._ESCAPE.search(buffer, *span))
 
 
 def prefilter(people: Collection[str]) -> Prefilter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +63,11 @@ def test_processes_land_what_one_does(
     assert told["Observation.ndjson"].quarantined == 1
     assert told["Observation.ndjson"].reason == "2 resources that name no patient were left out"
     assert "ends in the middle of a line" in told["Condition.ndjson"].reason
+
+
+def test_who_reads_for_others_imports_nothing_heavy() -> None:
+    heavy = {"pandas", "numpy", "lifelines", "matplotlib", "httpx", "fhir.resources", "joserfc", "rich"}
+    asked = "import sys, fhir_adapter.ehr.discover, fhir_adapter.ehr.gather, fhir_adapter.mapping.treatments"
+    told = subprocess.run([sys.executable, "-c", f"{asked}; print(*sys.modules)"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert heavy.isdisjoint(told.stdout.split())

@@ -44,7 +44,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Bundle(msgspec.Struct, frozen=True, dict=True):
     """The Bundle itself. `next` and `own` (what the server says it was asked) are links as written.
 
-    `read` are its entries taken apart; None when one of them cannot be read, or holds no resource.
+    `read` are its entries taken apart; None when one of them cannot be read, or holds no resource. What was written is
+    kept as a whole until somebody asks for the `entries` one by one.
     """
 
     type: str

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from whole_runs import ROOT, files
 
+from fhir_adapter import pipeline
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.engine import Engine, Serial, opened
 from fhir_adapter.errors import WorkerLost
@@ -22,7 +23,7 @@ from fhir_adapter.fhir.record import Record, read_record
 from fhir_adapter.judging.batch import Asked, judge_people
 from fhir_adapter.judging.person import Chart
 from fhir_adapter.mapping.study import StudyFolder, read_study
-from fhir_adapter.pipeline import charts, continue_from_store, results
+from fhir_adapter.pipeline import charts, continue_from_store
 from fhir_adapter.pipeline.build import build, find_person
 from fhir_adapter.pipeline.charts import Charts
 from fhir_adapter.progress import Progress
@@ -192,7 +193,7 @@ def test_a_lost_worker_leaves_the_last_good_results(tmp_path: Path, monkeypatch:
     landed(tmp_path / "store" / "landing.sqlite", "study12").close()
     continue_from_store(settings, NIGHT, "build", Progress())
     before = files(tmp_path)
-    monkeypatch.setattr(results, "opened", breaking)
+    monkeypatch.setattr(pipeline, "opened", breaking)
     with pytest.raises(WorkerLost):
         continue_from_store(settings, NIGHT, "build", Progress())
     assert files(tmp_path) == before

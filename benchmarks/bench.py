@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ import page
 import peers
 import start
 import two_processes
-from goals import Figure, far_off, held, table
+from costs import Failed
+from goals import Figure, far_off, held, table, unmeasured
 from hospital import generated
 
 QUICK_MEGABYTES, QUICK_ROUNDS, QUICK_OBSERVATIONS = 100, 3, 10_000
@@ -68,13 +70,19 @@ def _machine(megabytes: int, rounds: int) -> str:
 
 
 def _told(title: str, measure: Callable[[], list[Figure]], quick: bool) -> list[Figure]:
-    figures = measure()
+    """The figures of a subject; none if it comes to nothing, which must not cost the others."""
+    try:
+        figures = measure()
+    except (Failed, SystemExit, OSError, subprocess.SubprocessError) as problem:
+        print(f"\n{title}: not measured, {problem}", flush=True)
+        return []
     print("\n" + "\n".join(table(title, figures, quick=quick)), flush=True)
     return figures
 
 
 def _summary(figures: list[Figure], seconds: float) -> int:
     """What failed, and a last line that says how many did."""
+    figures = [*figures, *unmeasured(figures)]
     failed = far_off(figures)
     for one in failed:
         print(f"FAILED {one.name}: {'not measured' if one.value is None else f'{one.value:.2g}'}")

@@ -75,8 +75,13 @@ def _remark(figure: Figure, goal: Goal | None) -> str:
 
 def far_off(figures: Sequence[Figure]) -> list[Figure]:
     """Those that a quick run fails for: below the floor, or not measured at all."""
-    held = [(one, goals()[one.name]) for one in figures if one.name in goals() and goals()[one.name].quick]
-    return [one for one, goal in held if one.value is None or goal.is_far_off(one.value)]
+    return [one for one in held(figures) if one.value is None or goals()[one.name].is_far_off(one.value)]
+
+
+def unmeasured(figures: Sequence[Figure]) -> list[Figure]:
+    """Those that a quick run should have and has not."""
+    measured = {one.name for one in figures}
+    return [Figure(one.name, None) for one in goals().values() if one.quick and one.name not in measured]
 
 
 def held(figures: Sequence[Figure]) -> list[Figure]:

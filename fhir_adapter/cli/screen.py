@@ -120,7 +120,8 @@ def print_decided(decided: Sequence[Decided]) -> None:
 
     told = counts(decided)
     states = ", ".join(f"{told[state]} {state}" for state in STATES if told[state])
-    print(f"{told['lines']} decisions of reviewers: {states}; adjudication.csv says which")
+    many = "s" if told["lines"] > 1 else ""
+    print(f"{told['lines']} decision{many} of reviewers: {states}; adjudication.csv says which")
     if changed := told["findings_on_changed_records"]:
         print(f"{changed} of them rest on records that have changed since: please look again")
 

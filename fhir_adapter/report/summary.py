@@ -84,9 +84,7 @@ def _response(told: _Told) -> Iterator[str]:
 def _survival(told: _Told, months: int) -> Iterator[str]:
     free, alive = told.estimate(f"pfs.{months}m"), told.estimate(f"os.{months}m")
     if free and alive:
-        yield (
-            f"At {months} months the estimated progression-free survival was {free} and the overall survival {alive}."
-        )
+        yield f"Estimated for {months} months: progression-free survival {free}, overall survival {alive}."
         yield (
             f"Median: progression-free survival {told.estimate('pfs.median')}, overall survival "
             f"{told.estimate('os.median')}."

@@ -108,6 +108,7 @@ def test_both_verdicts_are_shown_everywhere(fetched: Path, by_rule: dict[str, st
 def test_an_excluded_person_leaves_and_the_attrition_says_why(fetched: Path) -> None:
     ended = built(fetched, "SYN-05,eligibility,not met,Dr Marchetti,2026-03-14,another trial,\n")
     assert ended.code == 0, ended.told
+    assert "1 decision of reviewers: 1 applied" in ended.out
     assert [row["subject_id"] for row in rows(fetched, "subjects.csv")] == ["SYN-04"]
     (left,) = (row for row in rows(fetched, "flow.csv") if row["reason"] == "excluded_on_review")
     assert (left["step"], left["n_out"]) == ("assessable", "1")

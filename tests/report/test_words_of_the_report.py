@@ -41,7 +41,7 @@ def test_the_answer_is_told_in_five_sentences() -> None:
     assert "refractory disease in 8 of 12 (66.7%) and by relapse in 4 of 12 (33.3%)" in failed
     assert "Median washout: 42 days (range 8 to 172)." in failed
     assert responded == "After CAR-T 12 of 12 (100%) responded, 6 of 12 (50%) completely."
-    assert "progression-free survival was 54.5% (95% CI 22.9 to 78)" in survived
+    assert "Estimated for 12 months: progression-free survival 54.5% (95% CI 22.9 to 78)" in survived
     assert "overall survival 50.5% (95% CI 7.9 to 83.2)" in survived
     assert "Median: progression-free survival not reached, overall survival not reached." in survived
     assert toxic == "CRS: 10 of 12 (83.3%), grade 3 or higher 0 of 12 (0%)."

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from hospital import BYTES_A_PERSON, write_hospital
+from hospital import BYTES_A_PERSON, STUDYS_SHARE, write_hospital
 
 from fhir_adapter.ehr.folder import scan
 from fhir_adapter.engine import Engine, EngineName, opened
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fhir-adapter-bench-") as work, ExitStack() as stack:
         folder = (given.folder or Path(work) / "hospital").resolve()
         if not folder.exists():
-            write_hospital(folder, int(given.gb * 1e9 / BYTES_A_PERSON), share=0.005)
+            write_hospital(folder, int(given.gb * 1e9 / BYTES_A_PERSON), STUDYS_SHARE)
         engines = {name: stack.enter_context(opened(name, 0, given.master)) for name in ENGINES}
         seconds: dict[str, list[float]] = {name: [] for name in ENGINES}
         for _ in range(given.rounds + 1):
@@ -53,7 +53,8 @@ def _landed(folder: Path, engine: Engine, seconds: list[float], work: Path) -> s
     settings = Settings(folder=folder)
     with tempfile.TemporaryDirectory(dir=work) as home, Store.open(Path(home) / "store", settings.source) as store:
         began = time.perf_counter()
-        fetched = land_folder(list(scan(folder)), settings, store, "2026-01-01T00:00:00Z", Progress(), engine=engine)
+        files = [file for file in scan(folder) if file.name != "truth.json"]
+        fetched = land_folder(files, settings, store, "2026-01-01T00:00:00Z", Progress(), engine=engine)
         seconds.append(time.perf_counter() - began)
         fetched.require_complete()
         return store.content_hash()

@@ -29,9 +29,8 @@ R = TypeVar("R")
 _FIRST_WAVE = 32  # tasks, while nobody knows how big an answer is
 _WAVE = 256
 _BYTES = 32 << 20  # of the tasks of a wave, and about of its answers: Spark's driver holds them several times over
-_SHARES = (
-    3  # parts of a wave for each core: each costs Spark a quarter of a second, and one may take longer than others
-)
+# Parts of a wave for each core: each costs Spark a quarter of a second, and some take longer than others.
+_SHARES = 3
 _CORES_UNKNOWN = 32  # Spark Connect does not tell how many there are
 _READY_IN_S = 300.0  # a cluster that is shared, or has to start machines first, takes its time
 
@@ -81,8 +80,9 @@ class Spark:
     def _started(self) -> Any:
         """The session, once a worker has answered."""
         if self._session is None:
+            self._session = Session(self._master)
             with _blamed_on_cluster():
-                self._session = self._soon(self._thread.submit(Session, self._master))
+                self._soon(self._thread.submit(self._session.start))
                 ready = self._soon(self._thread.submit(_versions, self._session.spark))
             if ready != [fhir_adapter.__version__]:
                 raise UsageError("the workers of the Spark cluster have another version of this software", _INSTALL)

@@ -66,32 +66,41 @@ def _listens(address: tuple[str, int]) -> bool:
 
 
 class Session:
-    """A session of ours, or the one that is already there where a notebook or a platform has made it.
-
-    To be made in a thread of its own: in the main one Spark would take Ctrl-C for itself.
-    """
+    """A session of ours, or the one that is already there where a notebook or a platform has made it."""
 
     def __init__(self, master: str) -> None:
         from pyspark.sql import SparkSession
 
+        self._master = master
         self._gateway: Any = None
-        there = SparkSession.getActiveSession()
-        self._is_ours = there is None
-        self.spark: Any = there or self._started(SparkSession.builder.appName("fhir-adapter"), master)
+        self.spark: Any = SparkSession.getActiveSession()
+        self._is_ours = self.spark is None
 
-    def _started(self, builder: Any, master: str) -> Any:
-        if master.startswith(_CONNECT):
-            return builder.remote(master).getOrCreate()
-        config = {**_CONFIG, **(_AT_HOME if master.startswith("local") else {})}
-        if path := os.environ.get("PYTHONPATH"):
-            config["spark.executorEnv.PYTHONPATH"] = path
-        if master:
-            config["spark.master"] = master
+    def start(self) -> None:
+        """In a thread of its own: in the main one Spark would take Ctrl-C for itself."""
+        if self._is_ours:
+            self.spark = self._started()
+
+    def _started(self) -> Any:
+        from pyspark.sql import SparkSession
+
+        builder = SparkSession.builder.appName("fhir-adapter")
+        if self._master.startswith(_CONNECT):
+            return builder.remote(self._master).getOrCreate()
+        config = self._config()
         for key, value in config.items():
             builder = builder.config(key, value)
         with _said(PYSPARK_PYTHON=sys.executable, SPARK_DRIVER_MEMORY=_DRIVER_MEMORY):
             self._launch(config)
             return builder.getOrCreate()
+
+    def _config(self) -> dict[str, str]:
+        config = {**_CONFIG, **(_AT_HOME if self._master.startswith("local") else {})}
+        if path := os.environ.get("PYTHONPATH"):
+            config["spark.executorEnv.PYTHONPATH"] = path
+        if self._master:
+            config["spark.master"] = self._master
+        return config
 
     def _launch(self, config: dict[str, str]) -> None:
         """Start the Java process. What it says is not of the form in which this software tells things."""
@@ -110,10 +119,10 @@ class Session:
         SparkContext._ensure_initialized(gateway=self._gateway)
 
     def end(self) -> None:
-        """Stop what was started for us, the Java process too."""
+        """Stop what was started for us, the Java process too, also amid its start."""
         from py4j.protocol import Py4JError
 
-        if self._is_ours:
+        if self._is_ours and self.spark:
             with suppress(Py4JError, OSError):  # when the Java process is gone
                 self.spark.stop()
         if self._gateway:

@@ -10,9 +10,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+from msgspec.structs import replace
+
 from fhir_adapter.analysis.adjudication import Decided, decisions, reviews
 from fhir_adapter.analysis.agreement import agreement
-from fhir_adapter.cohort.case import Case, Course
+from fhir_adapter.cohort.case import Case, Course, Graded
 from fhir_adapter.cohort.estimate import Estimate, EventTime
 from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.flow import FlowRow, flow
@@ -120,11 +122,12 @@ class _Found:
         self._reviewed: dict[str, tuple[AnyFinding, ...]] = {}
         self._told: list[Told] = []
         self._unmapped: list[Unmapped] = []
+        self._graded: dict[Graded, Graded] = {}
 
     def add(self, answer: Answer) -> None:
         self.done += answer.people
         self.tallies.add(answer.tallies)
-        self._people += answer.cases
+        self._people += map(self._sharing, answer.cases)
         self._times += answer.times
         self._reviewed |= answer.reviewed
         self._told += answer.told
@@ -133,6 +136,10 @@ class _Found:
             self._courses += answer.courses
         else:
             self._courses.clear()
+
+    def _sharing(self, case: Case) -> Case:
+        """The same person; equal grades of many people are one object."""
+        return replace(case, toxicities=tuple(self._graded.setdefault(one, one) for one in case.toxicities))
 
     def cohort(self, charts: Charts, folder: StudyFolder) -> Cohort:
         rulings = folder.rulings

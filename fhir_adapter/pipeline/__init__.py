@@ -10,23 +10,28 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fhir_adapter.engine import Engine, opened
 from fhir_adapter.mapping.study import StudyFolder
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.fetch import AS_EVERY_NIGHT, Fetched, Manner, reached
 from fhir_adapter.pipeline.moment import known
-from fhir_adapter.pipeline.results import Results, Stage, make_results
 from fhir_adapter.pipeline.site import study_of
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
+
+if TYPE_CHECKING:
+    from fhir_adapter.pipeline.results import Results, Stage
 
 __all__ = ["Manner", "Results", "Stage", "continue_from_store", "fetch_only", "run", "with_last_parameters"]
 
 
 def run(settings: Settings, started_at: str, say: Progress, manner: Manner = AS_EVERY_NIGHT) -> Results:
     """Everything in order. `started_at` is an instant; nothing else depends on the clock."""
+    from fhir_adapter.pipeline.results import make_results  # all that a fetch alone can do without
+
     folder = study_of(settings)
     with (
         _engine(settings) as engine,
@@ -76,6 +81,8 @@ def continue_from_store(
 
     `individual` asks for reports about single people beside those of the cohort.
     """
+    from fhir_adapter.pipeline.results import make_results
+
     if last == "publish":
         settings = with_last_parameters(settings, say)
     folder = study_of(settings)

@@ -9,11 +9,9 @@ from fhir_adapter.ehr.folder import scan
 from fhir_adapter.engine import Engine, Serial
 from fhir_adapter.errors import UsageError
 from fhir_adapter.mapping.study import StudyFolder
-from fhir_adapter.pipeline.connection import connected
 from fhir_adapter.pipeline.fetching.folder import land_folder
 from fhir_adapter.pipeline.fetching.landing import Fetched
-from fhir_adapter.pipeline.fetching.server import Manner, Source, land_server
-from fhir_adapter.pipeline.planning import plan_fetch
+from fhir_adapter.pipeline.fetching.manner import AS_EVERY_NIGHT, Manner
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
@@ -21,7 +19,6 @@ from fhir_adapter.store import Store
 __all__ = ["AS_EVERY_NIGHT", "Fetched", "Land", "Manner", "reached"]
 
 Land = Callable[[Store], Fetched]
-AS_EVERY_NIGHT = Manner()
 _HERE = Serial()
 
 
@@ -45,6 +42,11 @@ def reached(
         files = list(scan(settings.folder))
         yield lambda store: land_folder(files, settings, store, started_at, say, study, engine)
         return
+    # What speaks to servers takes time and memory to import, which those who read a folder need not spend.
+    from fhir_adapter.pipeline.connection import connected
+    from fhir_adapter.pipeline.fetching.server import Source, land_server
+    from fhir_adapter.pipeline.planning import plan_fetch
+
     with connected(settings.server, settings, say=say) as transport:
         source = Source(transport, plan_fetch(transport, settings, started_at))
         for note in source.plan.notes:

@@ -19,7 +19,8 @@ from fhir_adapter.ehr.transport import Transport
 from fhir_adapter.ehr.vendors import NO_VENDOR
 from fhir_adapter.ehr.window import read_instant
 from fhir_adapter.pipeline.fetching.landing import Fetched
-from fhir_adapter.pipeline.fetching.server import Manner, Source, land_server
+from fhir_adapter.pipeline.fetching.manner import Manner
+from fhir_adapter.pipeline.fetching.server import Source, land_server
 from fhir_adapter.pipeline.planning import FetchPlan
 from fhir_adapter.progress import Progress
 from fhir_adapter.settings import Settings

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from changingserver import ChangingServer, held, row
 
-from fhir_adapter.pipeline.fetching.server import Manner
+from fhir_adapter.pipeline.fetching.manner import Manner
 from fhir_adapter.store import Store
 
 ACCEPTED = Manner(accept_deletions=True)

@@ -65,9 +65,17 @@ def test_processes_land_what_one_does(
     assert "ends in the middle of a line" in told["Condition.ndjson"].reason
 
 
-def test_who_reads_for_others_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "fhir_adapter.ehr.discover, fhir_adapter.ehr.gather, fhir_adapter.mapping.treatments",
+        "fhir_adapter.pipeline.fetch",
+    ],
+    ids=["for others", "for itself"],
+)
+def test_who_reads_a_folder_imports_nothing_heavy(modules: str) -> None:
     heavy = {"pandas", "numpy", "lifelines", "matplotlib", "httpx", "fhir.resources", "joserfc", "rich"}
-    asked = "import sys, fhir_adapter.ehr.discover, fhir_adapter.ehr.gather, fhir_adapter.mapping.treatments"
-    told = subprocess.run([sys.executable, "-c", f"{asked}; print(*sys.modules)"], capture_output=True, text=True)
+    asked = f"import sys, {modules}; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert heavy.isdisjoint(told.stdout.split())

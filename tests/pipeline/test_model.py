@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fhir_adapter.errors import FhirAdapterError
-from fhir_adapter.pipeline.fetching.server import Manner
+from fhir_adapter.pipeline.fetching.manner import Manner
 from fhir_adapter.store import Store
 
 PEOPLE = st.sampled_from(["p1", "p2", "p3"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from changingserver import ChangingServer, held, row
 
-from fhir_adapter.pipeline.fetching.server import Manner
+from fhir_adapter.pipeline.fetching.manner import Manner
 from fhir_adapter.store import Store
 
 ACCEPTED = Manner(accept_deletions=True)

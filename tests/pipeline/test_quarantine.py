@@ -9,7 +9,7 @@ from fhir_adapter.fhir import validate
 from fhir_adapter.fhir.validate import Verdict
 from fhir_adapter.pipeline.fetching import quarantine
 from fhir_adapter.pipeline.fetching.landing import Retried
-from fhir_adapter.pipeline.fetching.server import Manner
+from fhir_adapter.pipeline.fetching.manner import Manner
 from fhir_adapter.store import Store
 
 AGAIN = Manner(retry_quarantine=True)

@@ -12,7 +12,7 @@ from changingserver import BASE, ChangingServer, held, row
 
 from fhir_adapter.ehr.window import read_instant
 from fhir_adapter.errors import NotReadyError
-from fhir_adapter.pipeline.fetching.server import Manner
+from fhir_adapter.pipeline.fetching.manner import Manner
 from fhir_adapter.store import Store
 
 

@@ -17,6 +17,7 @@ from fhir_adapter.pipeline.fetching.crew import Crew
 from fhir_adapter.pipeline.fetching.doubts import Doubts
 from fhir_adapter.pipeline.fetching.exporting import Exporting
 from fhir_adapter.pipeline.fetching.landing import Fetched, Landing, Retried
+from fhir_adapter.pipeline.fetching.manner import Manner
 from fhir_adapter.pipeline.fetching.memory import StreamMemory
 from fhir_adapter.pipeline.fetching.people import People
 from fhir_adapter.pipeline.fetching.quarantine import retry_quarantine
@@ -27,17 +28,6 @@ from fhir_adapter.settings import Settings
 from fhir_adapter.store import Store
 
 _MERGERS = 10  # rounds of Patients who were merged with Patients who were merged ...
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a fetch differs from every other night's: everything anew, deletions believed however many, and what was set
-    aside looked at again.
-    """
-
-    full: bool = False
-    accept_deletions: bool = False
-    retry_quarantine: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from itertools import chain, islice
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import TypeVar
 
-from fhir_adapter.engine.parcel import answer_in, carried_out, packed
+from fhir_adapter.engine.parcel import answer_in, carried_out, looked_ahead, packed
 from fhir_adapter.errors import WorkerLost
 
 T = TypeVar("T")
@@ -51,15 +50,14 @@ class Processes:
 
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         """As `Engine.map` says. A task that is alone is done here."""
-        rest = iter(tasks)
-        first = list(islice(rest, 2))
-        if len(first) < 2:
-            yield from map(work, first)
+        alone, tasks = looked_ahead(tasks)
+        if alone:
+            yield from map(work, tasks)
             return
         pool, parcel = self._started(work), packed(work)
         under_way: deque[Future[bytes]] = deque()
         try:
-            for task in chain(first, rest):
+            for task in tasks:
                 under_way.append(pool.submit(carried_out, parcel, packed(task)))
                 if len(under_way) == self._workers * _UNDER_WAY:
                     yield answer_in(under_way.popleft().result())

@@ -12,14 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
 import pyarrow
 
 import fhir_adapter
-from fhir_adapter.engine.parcel import answer_in, carried_out, packed
+from fhir_adapter.engine.parcel import answer_in, carried_out, looked_ahead, packed
 from fhir_adapter.engine.spark_session import Session, check_possible
 from fhir_adapter.errors import Unreachable, UsageError, WorkerLost
 
@@ -61,13 +61,12 @@ class Spark:
 
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         """As `Engine.map` says. A task that is alone is done here."""
-        rest = iter(tasks)
-        first = list(islice(rest, 2))
-        if len(first) < 2:
-            yield from map(work, first)
+        alone, tasks = looked_ahead(tasks)
+        if alone:
+            yield from map(work, tasks)
             return
         spark, parcel = self._started(), packed(work)
-        packets, limit = map(packed, chain(first, rest)), _FIRST_WAVE
+        packets, limit = map(packed, tasks), _FIRST_WAVE
         wave = list(_wave(packets, limit))
         while wave:
             coming = self._thread.submit(_outcomes, spark, parcel, wave)

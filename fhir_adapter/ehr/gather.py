@@ -16,9 +16,10 @@ from fhir_adapter.ehr.page import Page
 from fhir_adapter.ehr.parts import ONE_BLOCK_IN, Part, is_small, read_here_and_there
 from fhir_adapter.ehr.prefilter import Prefilter, Span, prefilter
 from fhir_adapter.errors import StreamIncomplete
-from fhir_adapter.fhir.record import Record, Unreadable, read_record
+from fhir_adapter.fhir.record import Record, Unreadable, read_record, read_records
 
 _OF_OTHERS = frozenset({"Bundle", "OperationOutcome"})
+_BLANK = b" \t\r"
 # Pages of about half a megabyte are filled from memory that the one before has left.
 _PAGE_RESOURCES = 250
 _FEW = 16  # of that many lines nothing is learned about a block
@@ -81,7 +82,7 @@ class Search:
         """Do the lines of a big file, here and there, all name their patient in the usual way?"""
         if file.kind != "ndjson" or file.compression or is_small(file):
             return False
-        return all(isinstance(block, Block) and self._is_usual(block) for block in read_here_and_there(file))
+        return all(isinstance(block, Block) and self._prefilter.is_usual(block) for block in read_here_and_there(file))
 
     def portions(self, part: Part) -> Iterator[Portion]:
         """What a part of a file holds of it; at least one page if it can be read to its end.
@@ -102,7 +103,7 @@ class Search:
         for block in self._blocks(part):
             if isinstance(block, Overlong):
                 contents.add_line(Line(block.offset, block.start, block.sha256, True, True, counted="byte"))
-            elif crowded and (records := _one_a_line(block)):
+            elif crowded and (records := _resources(_every_line(block))):
                 contents.records += records
                 crowded = self._are_mostly_theirs(records)
             else:
@@ -125,13 +126,9 @@ class Search:
 
     def _hold_to_it(self, part: Part, count: int, block: Block) -> None:
         """Any line that was not looked at could still be a surprise, so one block in so many is looked at."""
-        if part.alike and count % ONE_BLOCK_IN == 0 and not self._is_usual(block):
+        if part.alike and count % ONE_BLOCK_IN == 0 and not self._prefilter.is_usual(block):
             told = "its lines do not all name their patient alike; `every_line = true` reads it"
             raise incomplete(part.file, told)
-
-    def _is_usual(self, block: Block) -> bool:
-        """Is what is found the same whether every line is looked at or not?"""
-        return self._prefilter.lines(block, exact=True) == self._prefilter.lines(block, exact=False)
 
     def _are_mostly_theirs(self, records: Collection[Record]) -> bool:
         return 2 * sum(one.person in self._people for one in records) > len(records)
@@ -147,29 +144,33 @@ class Search:
 
 
 def _are_most_of(block: Block, spans: Collection[Span]) -> bool:
-    """Where most lines are wanted, to decode all of them is quicker than to search for them."""
-    return len(spans) >= _FEW and 2 * len(spans) > block.buffer.count(b"\n", 0, block.length)
+    """Where most of a block is wanted, to decode all of it is quicker than to search it."""
+    return len(spans) >= _FEW and 2 * sum(end - start for start, end in spans) > block.length
 
 
-def _one_a_line(block: Block) -> list[Record]:
-    """The records of a block in which every line is simply one resource; none of any other block."""
-    lines = bytes(memoryview(block.buffer)[: block.length - block.ended]).split(b"\n")
-    try:
-        records = [read_record(line.strip(b" \t\r")) for line in lines]
-    except Unreadable:
-        return []
+def _every_line(block: Block) -> list[bytes]:
+    text = bytes(memoryview(block.buffer)[: block.length])
+    return [line for full in text.split(b"\n") if (line := full.strip(_BLANK))]
+
+
+def _resources(lines: Collection[bytes]) -> list[Record]:
+    """The records of lines of which each is simply one resource; none of any others."""
+    records = read_records(lines) or []
     return records if _OF_OTHERS.isdisjoint({one.type for one in records}) else []
 
 
 def _read(block: Block, spans: list[Span], contents: Contents) -> None:
     """Add what these lines hold; what is not simply one resource is sorted by `Contents`."""
     text = memoryview(block.buffer)
-    for start, end in spans:
-        line = text[start:end].tobytes().strip(b" \t\r")
-        if not block.offset + start:
-            line = without_bom(line)
-        if line:
-            _add(line, block.offset + start, contents)
+    lines = [text[start:end].tobytes().strip(_BLANK) for start, end in spans]
+    if records := _resources(lines):
+        contents.records += records
+        return
+    for line, (start, _) in zip(lines, spans, strict=True):
+        place = block.offset + start
+        resource = line if place else without_bom(line)
+        if resource:
+            _add(resource, place, contents)
 
 
 def _add(line: bytes, place: int, contents: Contents) -> None:

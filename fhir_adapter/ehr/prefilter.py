@@ -24,6 +24,7 @@ _ESCAPES = tuple(
 )
 
 _BUNDLE = b'Bundle"'  # it may be about anybody
+_TABLE = 1 << 13  # letters of names for which the quickest machine is built: half a kilobyte of memory each
 
 
 class Prefilter(Protocol):
@@ -36,26 +37,36 @@ class Prefilter(Protocol):
         looked at: only for files whose lines are all resources with such a reference.
         """
 
+    def is_usual(self, block: Block) -> bool:
+        """Are those lines of this block the same whether that is looked at or not?"""
+
 
 class WordFinder:
     """By one search for all words at once (`ahocorasick-rs`). They begin with one of two rare bytes: it flies."""
 
     def __init__(self, people: Collection[str]) -> None:
-        from ahocorasick_rs import MATCHKIND_LEFTMOST_LONGEST, BytesAhoCorasick
+        from ahocorasick_rs import MATCHKIND_LEFTMOST_LONGEST, BytesAhoCorasick, Implementation
 
         names = [f"Patient{slash}{id}".encode() for id in people for slash in ("/", "\\/")]
-        self._theirs = BytesAhoCorasick([*names, *_ESCAPES], matchkind=MATCHKIND_LEFTMOST_LONGEST)
+        how = Implementation.DFA if sum(map(len, names)) <= _TABLE else None
+        self._theirs = BytesAhoCorasick([*names, *_ESCAPES], matchkind=MATCHKIND_LEFTMOST_LONGEST, implementation=how)
         self._usual = BytesAhoCorasick([_BUNDLE, b"Patient/", b"Patient\\/"])
 
     def lines(self, block: Block, *, exact: bool) -> list[Span]:
-        text = memoryview(block.buffer)[: block.length]
-        lines = _lines_at(block, (start for _, start, _ in self._theirs.find_matches_as_indexes(text)))
-        if not exact:
-            return lines
-        found = self._usual.find_matches_as_indexes(text)
+        found = self._theirs.find_matches_as_indexes(_text(block))
+        lines = _lines_at(block, (start for _, start, _ in found))
+        others = self._others(block) if exact else []
+        return sorted({*lines, *others}) if others else lines
+
+    def is_usual(self, block: Block) -> bool:
+        others = self._others(block)
+        return not others or set(others).issubset(self.lines(block, exact=False))
+
+    def _others(self, block: Block) -> list[Span]:
+        """Lines with a Bundle, or without a reference in a usual spelling."""
+        found = self._usual.find_matches_as_indexes(_text(block))
         bundles = _lines_at(block, (start for word, start, _ in found if word == 0))
-        missed = _lines_between(block, (start for word, start, _ in found if word != 0))
-        return sorted({*lines, *bundles, *missed}) if bundles or missed else lines
+        return bundles + _lines_between(block, (start for word, start, _ in found if word != 0))
 
 
 class PatternFinder:
@@ -70,6 +81,9 @@ class PatternFinder:
     def lines(self, block: Block, *, exact: bool) -> list[Span]:
         return [span for span in every_line(block) if self._may_be_theirs(block.buffer, span)]
 
+    def is_usual(self, block: Block) -> bool:
+        return True
+
     def _may_be_theirs(self, buffer: bytearray, span: Span) -> bool:
         about = self._REFERENCE.findall(buffer, *span)
         theirs = not about or not self._people.isdisjoint(about)
@@ -82,6 +96,10 @@ def prefilter(people: Collection[str]) -> Prefilter:
         return WordFinder(people)
     except ImportError:
         return PatternFinder(people)
+
+
+def _text(block: Block) -> memoryview:
+    return memoryview(block.buffer)[: block.length]
 
 
 def every_line(block: Block) -> Iterator[Span]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property, lru_cache
 
 import msgspec
@@ -76,6 +76,7 @@ class Record(msgspec.Struct, frozen=True, dict=True):
 
 
 _decoder = msgspec.json.Decoder(Envelope)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @lru_cache(maxsize=4096)
@@ -100,12 +101,29 @@ def read_record(body: bytes) -> Record:
     """File one resource by the few elements that identify it; `Unreadable` if that cannot be done."""
     try:
         envelope = _decoder.decode(body)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         raise Unreadable("not-a-json-object") from None
     if not _is_type(envelope.resourceType):
         raise Unreadable("no-resource-type")
     if not _ID.fullmatch(envelope.id):
         raise Unreadable("no-id" if not envelope.id else "bad-id")
+    return _filed(envelope, body)
+
+
+def read_records(bodies: Collection[bytes]) -> list[Record] | None:
+    """All of them at once; None if one of them is `Unreadable`, which `read_record` has to find."""
+    try:
+        envelopes = list(map(_decoder.decode, bodies))
+    except _UNREADABLE:
+        return None
+    if not all(map(_is_type, {one.resourceType for one in envelopes})):
+        return None
+    if not all(map(_ID.fullmatch, [one.id for one in envelopes])):
+        return None
+    return list(map(_filed, envelopes, bodies))
+
+
+def _filed(envelope: Envelope, body: bytes) -> Record:
     meta = envelope.meta or _NO_META
     return Record(envelope.resourceType, envelope.id, meta.versionId, meta.lastUpdated, person_of(envelope), body)
 

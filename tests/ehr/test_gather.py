@@ -132,6 +132,7 @@ def finder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     if request.param == "small blocks":
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 256)
         monkeypatch.setattr(gather, "_FEW", 1)
+        monkeypatch.setattr(prefilter, "_TABLE", 0)
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +159,21 @@ def test_the_quick_way_finds_what_the_slow_one_and_another_program_find(
     assert {id_of(body) for body in everything} == by_duckdb(file, people)
     in_parts = [search.portions(Part(file, *part)) for part in blocks.ranges(len(content), count)]
     assert bodies(taken(chain.from_iterable(in_parts)), people) == everything
+
+
+@settings(deadline=None)
+@given(written=lines, people=st.sets(st.sampled_from(IDS), max_size=4))
+@pytest.mark.parametrize("kind", [prefilter.WordFinder, prefilter.PatternFinder])
+def test_a_block_is_usual_if_looking_at_every_line_of_it_finds_nothing_more(
+    kind: type[prefilter.WordFinder] | type[prefilter.PatternFinder], written: list[Any], people: set[str]
+) -> None:
+    made = (
+        dialect(observation(number, subject, **more)) + end
+        for number, (subject, more, dialect, end) in enumerate(written)
+    )
+    text, finder = bytearray("".join(made).encode()), kind(people)
+    block = blocks.Block(text, len(text), 0)
+    assert finder.is_usual(block) == (finder.lines(block, exact=True) == finder.lines(block, exact=False))
 
 
 @pytest.mark.usefixtures("finder")

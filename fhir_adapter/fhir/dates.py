@@ -10,7 +10,7 @@ import calendar
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,8 @@ _LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 # Systems write these when they have no date at all.
 _PLACEHOLDER_YEARS = ("0001", "9999")
 _REMEMBERED = 4096
+_DAY = 24 * 60 * 60
+_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class NotADate(ValueError):
@@ -117,6 +119,11 @@ class PartialDate:
 @lru_cache(maxsize=_REMEMBERED)
 def _parsed(text: str, zone: ZoneInfo | None) -> PartialDate | None:
     """As `PartialDate.parse`; the results of one visit come with the same moment, one after the other."""
+    day = _usual_day(text, zone) if zone else None
+    return PartialDate(day, day, text) if day else _parsed_at_length(text, zone)
+
+
+def _parsed_at_length(text: str, zone: ZoneInfo | None) -> PartialDate | None:
     found = _PATTERN.fullmatch(text.strip())
     if not found:
         raise NotADate
@@ -134,6 +141,46 @@ def _parsed(text: str, zone: ZoneInfo | None) -> PartialDate | None:
     except (ValueError, OverflowError):
         raise NotADate from None
     return PartialDate(first, last, text)
+
+
+def _usual_day(text: str, zone: ZoneInfo) -> date | None:
+    """The day of a dateTime in a zone, put together from what is remembered of its day and of its time of day.
+
+    None for anything that is not a time of a day on which the clocks of the zone are left alone.
+    """
+    written, since = _written_day(text[:10]), _since_midnight(text[10:])
+    if written is None or since is None or (offset := _steady_offset(written, zone)) is None:
+        return None
+    later = (since + offset) // _DAY
+    return written + timedelta(days=later) if later else written
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written_day(text: str) -> date | None:
+    try:
+        found = _parsed_at_length(text, None)
+    except NotADate:
+        return None
+    return found.day if found else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _since_midnight(text: str) -> int | None:
+    """Seconds from midnight in UTC of the day that was written to a time of day with an offset."""
+    try:
+        moment = _moment(f"{_ANY_DAY.date()}{text}")
+    except ValueError:
+        return None
+    return int((moment - _ANY_DAY).total_seconds()) if moment else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _steady_offset(day: date, zone: ZoneInfo) -> int | None:
+    """The zone's offset in seconds, if it is the same wherever on earth that day was written; None when it changes."""
+    midnight = datetime.combine(day, time(), UTC)
+    near = {(midnight + timedelta(days=days)).astimezone(zone).utcoffset() for days in (-1, 0, 1, 2)}
+    offset = near.pop()
+    return int(offset.total_seconds()) if offset is not None and not near else None
 
 
 def _moment(text: str) -> datetime | None:

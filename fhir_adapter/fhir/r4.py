@@ -7,7 +7,9 @@ are skipped. `decode(type, body)` gives the lens of a type, or None for a type w
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypeAlias
+from functools import lru_cache, reduce
+from operator import or_
+from typing import TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -20,7 +22,7 @@ class Coding(msgspec.Struct, frozen=True, gc=False):
     display: str = ""
 
 
-class CodeableConcept(msgspec.Struct, frozen=True, gc=False):
+class CodeableConcept(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     coding: tuple[Coding, ...] = ()
     text: str = ""
 
@@ -177,7 +179,7 @@ class Range(msgspec.Struct, frozen=True, gc=False):
     high: Quantity | None = None
 
 
-class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
+class ReferenceRange(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     low: Quantity | None = None
     high: Quantity | None = None
     type: CodeableConcept | None = None
@@ -365,12 +367,51 @@ def is_read(type: str) -> bool:
     return type in READ_TYPES or type in (*WEAKER_EVIDENCE.values(), *FURTHER_RECORDS.values())
 
 
-_decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(Resource)
+_REPEATED = ("code", "interpretation", "referenceRange")
+"""What a laboratory says about thousands of results in the very same words."""
+
+_REMEMBERED = 4096
+_LONGEST = 4096
+"""Bytes: nobody says more about a result, and what is remembered must stay small."""
+
+_AsWritten = msgspec.defstruct(
+    "Observation",
+    [(name, msgspec.Raw, getattr(Observation(), name)) for name in _REPEATED],
+    bases=(Observation,),
+    tag_field="resourceType",
+    tag="Observation",
+    frozen=True,
+    gc=False,
+)
+"""An Observation whose repeated elements are still bytes."""
+
+_wanted = get_type_hints(Observation)
+_readers = {name: msgspec.json.Decoder(_wanted[name]).decode for name in _REPEATED}
+_remembering = {name: lru_cache(maxsize=_REMEMBERED)(read) for name, read in _readers.items()}
+_decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(
+    reduce(or_, (_AsWritten if one is Observation else one for one in get_args(Resource)))
+)
 
 
 def decode(body: bytes | memoryview | msgspec.Raw) -> Resource:
     """The lens over one resource; `Unreadable` when an element has not the shape that R4 gives it."""
     try:
-        return _decoder.decode(body)
+        resource = _decoder.decode(body)
+        if isinstance(resource, Observation):
+            _share(resource)
+        return resource
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
         raise Unreadable("unexpected-shape") from None
+
+
+def _share(resource: Observation) -> None:
+    """Read the repeated elements: the same bytes are read once and give the same object.
+
+    What is remembered of a code or of a laboratory's limits is then found without comparing their words.
+    """
+    for name, remembering in _remembering.items():
+        written = getattr(resource, name)
+        if isinstance(written, msgspec.Raw):
+            body = bytes(written)
+            element = remembering(body) if len(body) <= _LONGEST else _readers[name](body)
+            msgspec.structs.force_setattr(resource, name, element)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import msgspec
+
 from fhir_adapter.cohort.events import (
     AdverseEvent,
     Assessment,
@@ -84,7 +86,9 @@ def assemble(
                 reader = replace(reader, sex=sex_of(resource), birth=reader.date(resource.birthDate))
         said += map_resource(resource, record, reader, car_t)
     aside = tuple(sorted(item for item in said if isinstance(item, SetAside)))
-    unmapped = tuple(sorted(replace(item, person=subject_id) for item in said if isinstance(item, Unmapped)))
+    unmapped = tuple(
+        sorted(msgspec.structs.replace(item, person=subject_id) for item in said if isinstance(item, Unmapped))
+    )
     events = [item for item in said if isinstance(item, Event)]
     if subject_id not in patients:
         return Assembled(None, aside, unmapped)

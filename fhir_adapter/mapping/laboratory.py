@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import cast
 
 from fhir_adapter.cohort.events import Comparator, Lab
@@ -12,11 +13,13 @@ from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity
 from fhir_adapter.mapping.reading import UNIT, Reader, Said, Unmapped
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
+from fhir_adapter.mapping.units import times
 from fhir_adapter.mapping.written_number import with_decimal_point
 
 _COMPARATORS = {"", "<", "<=", ">", ">="}
 _NUMBER = re.compile(r"(<=|>=|<|>|≤|≥)?\s*(\d+(?:\.\d+)?)\s*(?P<unit>[^\d\s(\[~+.,-].*|\s10.*)?")
 _CLUMPED = "clumped"
+_REMEMBERED = 4096
 _WEAK_FLAGS = {
     "blood-gas": "sample-blood-gas",
     "capillary": "sample-capillary",
@@ -43,7 +46,7 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
         yield place.aside("sample-clumped")
         return
     scale = place.reader.scale(name, written, result.referenceRange, place.on)
-    value = units.convert(name, written.value, scale.unit)
+    value = None if scale.factor is None else times(written.value, scale.factor)
     unit = scale.unit.unit or scale.unit.code
     if value is None:
         yield from _unknown_unit(result, place)
@@ -90,13 +93,19 @@ def _number(result: Result) -> Quantity | None:
 def _sample(result: Result, resource: Observation, reader: Reader) -> frozenset[str]:
     """How the value was obtained, as far as that makes it weaker. A note is read for clumped platelets only."""
     table = reader.terms["sample"]
-    place = CodeableConcept(text=resource.specimen.display) if resource.specimen else None
+    place = _worded(resource.specimen.display) if resource.specimen else None
     told = (resource.code, resource.method, place, *resource.interpretation)
     found = table.every_of(told if result is resource else (*told, *result.interpretation))
     if not resource.note:
         return found
     noted = table.every_of(tuple(CodeableConcept(text=note.text) for note in resource.note))
     return found | (noted & {_CLUMPED})
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _worded(text: str) -> CodeableConcept:
+    """Words as a concept: the same object for the same words, by which is found what they are known to mean."""
+    return CodeableConcept(text=text)
 
 
 def _weaknesses(sample: frozenset[str]) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from fhir_adapter.cohort.events import Event, Source
 from fhir_adapter.cohort.response_system import ALWAYS_THERE
@@ -18,8 +20,7 @@ from fhir_adapter.mapping.terminology import NOTHING, Terminology, Translation, 
 from fhir_adapter.mapping.units import Units
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SetAside:
+class SetAside(msgspec.Struct, frozen=True, order=True, gc=False):
     """A resource that gives no event, and why: `reason` is one of a fixed list of words."""
 
     reason: str
@@ -31,8 +32,7 @@ UNIT = "unit"
 """The table in which units are looked up: `units.toml`, and not a ConceptMap."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Unmapped:
+class Unmapped(msgspec.Struct, frozen=True, order=True, gc=False):
     """A code or text that the study's tables do not know, although it might have mattered.
 
     `person` is the surviving id of the patient, once everything about them is put together.
@@ -98,15 +98,18 @@ class Reader:
 
     def translate(
         self, table: str, concept: CodeableConcept | None, source: Source
-    ) -> tuple[Translation, Iterator[Unmapped]]:
+    ) -> tuple[Translation, tuple[Unmapped, ...]]:
         """Translate a concept; what could not be translated is said, so that it can be listed."""
-        found = self.terms[table].translate(concept) if concept else NOTHING
-        if found.code is not None or concept is None or not (concept.coding or concept.text):
-            return found, iter(())
-        if not found.ambiguous and self.terms[table].is_none_of_ours(concept):
-            return found, iter(())
+        if concept is None:
+            return NOTHING, ()
+        known = self.terms.maps[table]
+        found = known.translate(concept)
+        if found.code is not None or not (concept.coding or concept.text):
+            return found, ()
+        if not found.ambiguous and known.is_none_of_ours(concept):
+            return found, ()
         system, code, text = describe(concept)
-        return found, iter((Unmapped(table, system, code, text, str(source)),))
+        return found, (Unmapped(table, system, code, text, str(source)),)
 
     def denied(self, *concepts: CodeableConcept | None) -> bool:
         """Whether the words of a concept say that something is not there, or only suspected."""

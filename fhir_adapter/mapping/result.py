@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TypeAlias
 
+import msgspec
+
 from fhir_adapter.cohort.events import Source
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept, Component, Observation
@@ -18,17 +20,14 @@ Result: TypeAlias = Observation | Component
 Mapper: TypeAlias = Callable[[str, Result, Observation, "Place"], Iterator[Said]]
 
 
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """When and where a result was recorded, for every event made from it."""
 
-    def __init__(
-        self, on: PartialDate | None, record: Record, element: str, flags: tuple[str, ...], reader: Reader
-    ) -> None:
-        self.on = on
-        self.record = record
-        self.element = element
-        self.flags = flags
-        self.reader = reader
+    on: PartialDate | None
+    record: Record
+    element: str
+    flags: tuple[str, ...]
+    reader: Reader
 
     @property
     def source(self) -> Source:

@@ -21,10 +21,11 @@ _REMEMBERED = 4096
 @dataclass(frozen=True, slots=True)
 class Scale:
     """`unit` is a Quantity without a value; `flags` tell when the unit is not the number's own. The limits are in the
-    canonical unit of the observable.
+    canonical unit of the observable, and a number times `factor` is; without one the unit is not known.
     """
 
     unit: Quantity
+    factor: Decimal | None
     flags: tuple[str, ...]
     lower_limit: Decimal | None
     upper_limit: Decimal | None
@@ -57,7 +58,7 @@ class Scales:
         normal = normal_ranges(ranges, self._audiences, sex, years)
         measured, flags = self._with_unit(name, Quantity(unit=unit, code=code), ranges, normal)
         low, high = (self._limit(name, limit, measured) for limit in limits_of(normal))
-        return Scale(measured, flags, low, high)
+        return Scale(measured, self._units.factor(name, measured), flags, low, high)
 
     def _with_unit(
         self, name: str, written: Quantity, ranges: tuple[ReferenceRange, ...], normal: list[ReferenceRange]

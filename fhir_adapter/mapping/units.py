@@ -15,7 +15,7 @@ from fhir_adapter.mapping.artefacts import nearest, read_toml
 
 _DIGITS = 60
 _EXACTLY = Context(prec=_DIGITS)
-_REMEMBERED = 4096
+_REMEMBERED, _VALUES = 4096, 16384
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,22 @@ class Units:
     def canonical(self, observable: str) -> str:
         return self.analytes[observable].canonical
 
-    def convert(self, observable: str, value: Decimal, written: Quantity) -> Decimal | None:
-        """`value` in the canonical unit; None when the observable or the written unit is not in the table.
+    def factor(self, observable: str, written: Quantity) -> Decimal | None:
+        """What a value in the written unit is multiplied by; None when the observable or the unit is not in the table.
 
         The UCUM code is tried first, then the unit as printed: `K/uL` and its kind are everyday spellings, not UCUM.
         """
-        analyte = self.analytes.get(observable)
-        if analyte is None or not _is_a_measurement(value):
-            return None
-        for spelling in (written.code, written.unit):
-            factor = analyte.factors.get(_spelling(spelling)) if spelling else None
-            if factor is not None:
-                return _times(value, factor)
+        if analyte := self.analytes.get(observable):
+            for spelling in (written.code, written.unit):
+                factor = analyte.factors.get(_spelling(spelling)) if spelling else None
+                if factor is not None:
+                    return factor
         return None
+
+    def convert(self, observable: str, value: Decimal, written: Quantity) -> Decimal | None:
+        """`value` in the canonical unit; None when that is not known, or the value is none that can be measured."""
+        factor = self.factor(observable, written)
+        return None if factor is None else times(value, factor)
 
     def plausible(self, observable: str, value: Decimal) -> bool:
         """Whether a canonical value can be true of a living person (generous limits, against wrong units)."""
@@ -108,15 +111,15 @@ def _pair(ends: list[str] | None) -> tuple[Decimal, Decimal] | None:
     return low, high
 
 
-def _is_a_measurement(value: Decimal) -> bool:
-    """Finite, and of a length and size that a measurement can have."""
-    if not value.is_finite():
-        return False
-    return len(value.as_tuple().digits) <= _DIGITS // 2 and abs(value.adjusted()) <= _DIGITS // 2
+def times(value: Decimal, factor: Decimal) -> Decimal | None:
+    """The exact product; None for a value that is not finite, or of a length or size that no measurement has."""
+    return _times(value, factor) if value.is_finite() else None
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _times(value: Decimal, factor: Decimal) -> Decimal:
+@lru_cache(maxsize=_VALUES)
+def _times(value: Decimal, factor: Decimal) -> Decimal | None:
+    if len(value.as_tuple().digits) > _DIGITS // 2 or abs(value.adjusted()) > _DIGITS // 2:
+        return None
     return _plain(_EXACTLY.multiply(value, factor))
 
 

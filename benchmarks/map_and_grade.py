@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from costs import tell
+from msgspec import to_builtins
 
 from fhir_adapter.cohort.events import Lab
 from fhir_adapter.cohort.study import GradeClause
@@ -81,8 +82,7 @@ def tables() -> dict[str, object]:
         },
         "plausible": {name: [str(one.low), str(one.high)] for name, one in STUDY.units.analytes.items()},
         "clauses": {
-            name: [[json.loads(clause.model_dump_json()) for clause in term] for term in terms]
-            for name, terms in clauses().items()
+            name: [[to_builtins(clause) for clause in term] for term in terms] for name, terms in clauses().items()
         },
     }
 

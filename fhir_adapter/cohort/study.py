@@ -7,6 +7,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
+import msgspec
+from pydantic import ConfigDict
+
 from fhir_adapter.cohort.events import Frozen
 from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.cohort.response_system import ResponseSystem
@@ -38,7 +41,7 @@ class Agent(Frozen):
     continuous: bool = False
 
 
-class GradeClause(Frozen):
+class GradeClause(msgspec.Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
     """One laboratory clause of a grading table: a value has at least `grade` when it lies `direction` of limit x of.
 
     `transfused` holds whatever the value is, when a transfusion was given for it.
@@ -84,6 +87,8 @@ class Study(Frozen):
 
     `adverse_events` are the codes of the terms that may be recorded as such.
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     id: str
     version: str

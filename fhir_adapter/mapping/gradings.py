@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from pydantic import ValidationError
+import msgspec
 
 from fhir_adapter.cohort.study import GradeClause
 from fhir_adapter.errors import StudyError
@@ -51,8 +50,8 @@ def _clause(path: Path, number: int, row: Mapping[str, str], units: Units) -> Gr
             f"{path}: line {number}: the limit is in {row['unit']}",
             f"write it in {units.canonical(observable)}",
         )
-    names = [name for name in GradeClause.model_fields if name in row]
+    names = [name for name in GradeClause.__struct_fields__ if name in row]
     try:
-        return GradeClause.model_validate({name: row[name] for name in names} | {"limit": Decimal(row["limit"])})
-    except (ValidationError, KeyError, InvalidOperation):
+        return msgspec.convert({name: row[name] for name in names}, GradeClause, strict=False)
+    except msgspec.ValidationError:
         raise StudyError(f"{path}: line {number} is not a grading clause", "compare it with its neighbours") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 from fhir_adapter.cohort.events import Contact, DiseaseSite, Performance, SiteCount, Staging
 from fhir_adapter.fhir.r4 import Observation
@@ -45,16 +44,16 @@ def map_observation(resource: Observation, record: Record, reader: Reader) -> It
     code, unmapped = reader.translate("observation", resource.code, source)
     if on and resource.dataAbsentReason is None and code.code != CAUSE_OF_DEATH:
         yield Contact(on=on, source=source, kind="observation")
-    known = [(code.code, cast(Result, resource), "value[x]", code.flags)]
+    used: list[tuple[str, Result, str, tuple[str, ...]]] = []
+    if code.code and code.code != _LOOKS_ALIKE:
+        used.append((code.code, resource, "value[x]", code.flags))
     unknown_parts: list[Unmapped] = []
     for number, part in enumerate(resource.component):
         found, missing = reader.translate("observation", part.code, source)
-        known.append((found.code, part, f"component[{number}].value[x]", found.flags))
+        if found.code and found.code != _LOOKS_ALIKE:
+            used.append((found.code, part, f"component[{number}].value[x]", found.flags))
         unknown_parts += missing
-    used = [
-        (name, result, element, extra) for name, result, element, extra in known if name not in (None, _LOOKS_ALIKE)
-    ]
-    if not used or has_value(resource):  # else it is the name of a panel
+    if unmapped and (not used or has_value(resource)):  # else it is the name of a panel
         yield from unmapped
     yield from unknown_parts
     if not used:

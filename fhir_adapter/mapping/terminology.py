@@ -252,8 +252,10 @@ class Terminology:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def describe(concept: CodeableConcept) -> tuple[str, str, str]:
+def describe(concept: CodeableConcept | None) -> tuple[str, str, str]:
     """(system, code, text) by which an unmapped concept is listed: its first coding, else its text."""
+    if concept is None:
+        return ("", "", "")
     first = next((coding for coding in _codings(concept) if coding[1]), next(iter(_codings(concept)), ("", "", "")))
     return (first[0], first[1], concept.text or first[2])
 

@@ -113,13 +113,13 @@ def _pair(ends: list[str] | None) -> tuple[Decimal, Decimal] | None:
 
 def times(value: Decimal, factor: Decimal) -> Decimal | None:
     """The exact product; None for a value that is not finite, or of a length or size that no measurement has."""
-    return _times(value, factor) if value.is_finite() else None
+    if not value.is_finite() or len(value.as_tuple().digits) > _DIGITS // 2 or abs(value.adjusted()) > _DIGITS // 2:
+        return None
+    return _times(value, factor)
 
 
 @lru_cache(maxsize=_VALUES)
-def _times(value: Decimal, factor: Decimal) -> Decimal | None:
-    if len(value.as_tuple().digits) > _DIGITS // 2 or abs(value.adjusted()) > _DIGITS // 2:
-        return None
+def _times(value: Decimal, factor: Decimal) -> Decimal:
     return _plain(_EXACTLY.multiply(value, factor))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +17,7 @@ from fhir_adapter.cohort.events import Lab
 from fhir_adapter.cohort.parameters import Parameters
 from fhir_adapter.cohort.study import GradeClause
 
+_REMEMBERED = 4096
 _INFINITY, _ZERO, _ONE = Decimal("Infinity"), Decimal(0), Decimal(1)
 
 
@@ -30,6 +32,8 @@ class Interval(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, lab: Lab) -> Interval:
         match lab.comparator:
+            case "":
+                return cls(lab.value, lab.value)
             case "<":
                 return cls(_ZERO, lab.value, open_high=True)
             case "<=":
@@ -38,8 +42,6 @@ class Interval(msgspec.Struct, frozen=True, gc=False):
                 return cls(lab.value, _INFINITY, open_low=True)
             case ">=":
                 return cls(lab.value, _INFINITY)
-            case _:
-                return cls(lab.value, lab.value)
 
     def below(self, limit: Decimal) -> tuple[bool, bool]:
         """(surely, perhaps) below the limit."""
@@ -58,8 +60,42 @@ class Interval(msgspec.Struct, frozen=True, gc=False):
 
 def grade(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], parameters: Parameters) -> tuple[int, int]:
     """(lowest, highest) grade of one value. `clauses` are those of one term."""
-    lowest = highest = 0
     interval = Interval.of(lab)
+    good = _good_side(tuple(clauses), lab.lower_limit, lab.upper_limit)
+    if good.above < interval.low and interval.high < good.below:  # most values are on the good side of every limit
+        clauses = good.otherwise
+    return _worst(lab, interval, baseline, clauses, parameters) if clauses else (0, 0)
+
+
+class _GoodSide(msgspec.Struct, frozen=True, gc=False):
+    """Of a value above and below these limits no clause of a term can hold, but those that ask for more than limits."""
+
+    above: Decimal
+    below: Decimal
+    otherwise: tuple[GradeClause, ...]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _good_side(clauses: tuple[GradeClause, ...], lower: Decimal | None, upper: Decimal | None) -> _GoodSide:
+    """For the limits of one laboratory, which it repeats with every value."""
+    above, below, otherwise = -_INFINITY, _INFINITY, []
+    references = {"absolute": _ONE, "LLN": lower, "ULN": upper, "baseline": None}
+    for clause in clauses:
+        reference = references[clause.of]
+        if reference is None or clause.direction in ("fall_at_least", "transfused"):
+            otherwise.append(clause)
+        elif clause.direction == "below":
+            above = max(above, clause.limit * reference)
+        else:
+            below = min(below, clause.limit * reference)
+    return _GoodSide(above, below, tuple(otherwise))
+
+
+def _worst(
+    lab: Lab, interval: Interval, baseline: Lab | None, clauses: Sequence[GradeClause], parameters: Parameters
+) -> tuple[int, int]:
+    """The highest grades whose clauses (surely, perhaps) hold."""
+    lowest = highest = 0
     references = {
         "absolute": _ONE,
         "LLN": lab.lower_limit,
@@ -68,7 +104,7 @@ def grade(lab: Lab, baseline: Lab | None, clauses: Sequence[GradeClause], parame
     }
     for clause in clauses:
         surely, perhaps = _lies(clause, interval, references[clause.of], parameters)
-        if surely or perhaps:  # most values are on the good side of every limit
+        if surely or perhaps:
             applies = _applies(clause, lab, baseline, parameters)
             lowest = max(lowest, clause.grade) if surely and applies[0] else lowest
             highest = max(highest, clause.grade) if perhaps and applies[1] else highest

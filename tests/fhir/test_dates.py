@@ -219,3 +219,39 @@ def test_the_offset_a_moment_is_written_with_does_not_matter(moment: datetime, m
     here = moment.replace(microsecond=0, tzinfo=UTC)
     there = here.astimezone(timezone(timedelta(minutes=minutes)))
     assert days(here.isoformat(), SHANGHAI) == days(there.isoformat(), SHANGHAI)
+
+
+CLOCKS_CHANGE = [datetime(2024, 3, 30), datetime(2024, 10, 26), datetime(2024, 3, 9), datetime(1991, 4, 13)]
+NEAR_A_CHANGE = st.builds(
+    lambda day, seconds: day + timedelta(seconds=seconds), st.sampled_from(CLOCKS_CHANGE), st.integers(0, 3 * 86400)
+)
+ANY_TIME = st.datetimes(min_value=datetime(1890, 1, 1), max_value=datetime(2100, 1, 1))
+WRITTEN = st.sampled_from(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S.9"])
+OFFSETS = st.integers(-14 * 60, 14 * 60) | st.just(0)
+
+
+@given(
+    NEAR_A_CHANGE | ANY_TIME, WRITTEN, OFFSETS, st.sampled_from([SHANGHAI, BERLIN, NEW_YORK, ZoneInfo("Asia/Kolkata")])
+)
+def test_the_day_in_a_zone_is_that_of_its_clock(moment: datetime, written: str, minutes: int, zone: ZoneInfo) -> None:
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    text = f"{moment:{written}}{sign}{hours:02}:{rest:02}"
+    kept = moment.replace(second=0 if written.endswith("%M") else moment.second, microsecond=0)
+    clock = kept.replace(tzinfo=timezone(timedelta(minutes=minutes))).astimezone(zone)
+    assert days(text, zone) == (clock.date().isoformat(),) * 2
+
+
+@pytest.mark.parametrize(
+    "time", ["T24:00:00Z", "T23:59:60+08:00", "T25:00:00Z", "T10:61:00Z", "T10:00:00+25:00", "T1:0Z"]
+)
+def test_an_odd_time_of_day_is_read_or_refused_alike_on_every_day(time: str) -> None:
+    """Also on the day on which the clocks of the zone change, which is never put together from what is remembered."""
+
+    def steps(day: str) -> int | None:
+        try:
+            found = PartialDate.parse(f"{day}{time}", BERLIN)
+        except NotADate:
+            return None
+        return (found.earliest - date.fromisoformat(day)).days if found else None
+
+    assert steps("2024-03-30") == steps("2024-02-10")

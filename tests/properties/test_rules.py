@@ -44,8 +44,9 @@ from spec.people import (
 
 from fhir_adapter.cohort.events import Event, Lab, Source
 from fhir_adapter.cohort.judgement import Judgement
+from fhir_adapter.cohort.study import GradeClause
 from fhir_adapter.cohort.subject import EVENT_FIELDS, Subject, in_order
-from fhir_adapter.rules.grading import grade
+from fhir_adapter.rules.grading import Interval, _worst, grade
 
 
 def within(inner: Any, outer: Any) -> bool:
@@ -238,9 +239,11 @@ class Asked:
     limits: tuple[Decimal | None, Decimal | None]
     baseline: Decimal | None
 
+    def clauses(self) -> list[GradeClause]:
+        return [clause for clause in study(ctcae_version=self.version).grading if clause.term_code == self.term]
+
     def grades(self, value: Decimal, sign: str = "") -> tuple[int, int]:
-        asked = study(ctcae_version=self.version)
-        clauses = [clause for clause in asked.grading if clause.term_code == self.term]
+        asked, clauses = study(ctcae_version=self.version), self.clauses()
         before = None if self.baseline is None else _lab(self.observable, self.baseline, self.limits)
         return grade(_lab(self.observable, value, self.limits, sign), before, clauses, asked.parameters)
 
@@ -252,6 +255,19 @@ _ASKED = st.builds(
     _LIMITS,
     st.one_of(st.none(), _VALUES),
 )
+
+
+@given(_ASKED, _VALUES, st.sampled_from(("", "<", "<=", ">", ">=")), st.data())
+def test_a_value_on_the_good_side_of_every_limit_is_graded_as_clause_by_clause(
+    asked: Asked, value: Decimal, sign: str, data: st.DataObject
+) -> None:
+    clauses, parameters = asked.clauses(), study(ctcae_version=asked.version).parameters
+    references = {"absolute": Decimal(1), "LLN": asked.limits[0], "ULN": asked.limits[1], "baseline": asked.baseline}
+    limits = [one.limit * reference for one in clauses if (reference := references[one.of]) is not None]
+    lab = _lab(asked.observable, data.draw(st.sampled_from([value, *limits])), asked.limits, sign)
+    before = None if asked.baseline is None else _lab(asked.observable, asked.baseline, asked.limits)
+    expected = _worst(lab, Interval.of(lab), before, clauses, parameters)
+    assert grade(lab, before, clauses, parameters) == expected
 
 
 @given(_ASKED, _VALUES, _VALUES)

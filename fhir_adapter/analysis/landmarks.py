@@ -34,6 +34,8 @@ class Landmark:
 
     def within(self, first: date, last: date) -> Landmark:
         """The same landmark, known to lie in `[first, last]`; one that lies outside is left as it is."""
+        if self.on.exact:  # inside it nothing changes, and outside neither
+            return self
         earliest, latest = max(self.on.earliest, first), min(self.on.latest, last)
         return replace(self, on=PartialDate(earliest, latest, self.on.text)) if earliest <= latest else self
 

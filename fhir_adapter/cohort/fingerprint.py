@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.parameters import Parameters
 
+_written = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 _HEX = (12, 8)  # enough to tell one state of one person's records from the next
 # A later cut asks the same question of more records, and these are in the fingerprint themselves.
 _NO_DEFINITION = frozenset({"data_cut"})
@@ -35,13 +37,22 @@ def fingerprint(finding: AnyFinding) -> Fingerprint:
     other question.
     """
     sources = {*finding.sources, *(step.source for step in finding.steps if step.source)}
-    definitions = {
+    records, definitions = _HEX
+    return Fingerprint(
+        _short([finding.rule, sorted(sources)], records),
+        _of_definitions(finding.rule, json.dumps(dict(finding.parameters)), definitions),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _of_definitions(rule: str, parameters: str, length: int) -> str:
+    """A rule asks everybody with the same parameters, which are JSON here."""
+    asked = {
         name: value
-        for name, value in finding.parameters.items()
+        for name, value in json.loads(parameters).items()
         if name not in _NO_DEFINITION and json.dumps(value) != _DEFAULTS.get(name)
     }
-    parts = (sorted(sources), definitions)
-    return Fingerprint(*(_short([finding.rule, part], length) for part, length in zip(parts, _HEX, strict=True)))
+    return _short([rule, asked], length)
 
 
 def written_fingerprint(text: str) -> Fingerprint | None:
@@ -58,8 +69,7 @@ def same_question(evidence: str, finding: AnyFinding) -> bool:
 
 
 def _short(content: object, length: int) -> str:
-    written = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(written.encode()).hexdigest()[:length]
+    return hashlib.sha256(_written(content).encode()).hexdigest()[:length]
 
 
 def _defaults() -> Mapping[str, str]:

@@ -160,7 +160,7 @@ def _subject(
 
 
 def _of(kind: type[E], events: list[Event]) -> tuple[E, ...]:
-    return in_order([event for event in events if isinstance(event, kind)])
+    return in_order([event for event in events if type(event) is kind])
 
 
 def _deaths(events: list[Event]) -> tuple[Death, ...]:

@@ -31,7 +31,9 @@ _PART = {"build": "cohort", "analyze": "analysis", "report": "report", "publish"
 
 @dataclass(frozen=True)
 class Results:
-    """What one run has made: the cohort, its estimates, and what was delivered (None when nothing was to be)."""
+    """What one run has made: the cohort, its estimates (none before they are asked for), and what was delivered (None
+    when nothing was to be).
+    """
 
     cohort: Cohort
     estimates: tuple[Estimate, ...]
@@ -57,10 +59,11 @@ def make_results(
     outdated = tuple(_PART[stage] for stage in STAGES if stage not in stages)
     with out.renewal(without=outdated) as new:
         cohort = build(store, folder, engine=engine, say=say, place=new.part("cohort"), whole=individual)
-        flow = [(row.step, row.n_left) for row in cohort.flow]
-        estimates = estimate(cohort.people, cohort.times, flow, folder.study)
+        estimates: tuple[Estimate, ...] = ()
         sent = publish.Sent()
         if "analyze" in stages:
+            flow = [(row.step, row.n_left) for row in cohort.flow]
+            estimates = estimate(cohort.people, cohort.times, flow, folder.study)
             write_analysis(new.part("analysis"), cohort.times, estimates, cohort.study)
             new.write("analysis/agreement.json", agreement_file(cohort.agreement))
         if "report" in stages:

@@ -53,12 +53,12 @@ def _written(rows: Iterable[Sequence[str]]) -> bytes:
 
 def _cell(value: Cell) -> str:
     match value:
+        case str():
+            return _harmless(value)
         case None:
             return ""
         case bool():
             return "true" if value else "false"
-        case str():
-            return _harmless(value)
         case PartialDate():
             return value.iso
         case date():
@@ -70,6 +70,8 @@ def _cell(value: Cell) -> str:
 
 
 def _harmless(text: str) -> str:
+    if text[:1].isalnum() and "\r" not in text:
+        return text
     # A carriage return would not be quoted, and end the row for most readers.
     shown = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{shown}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else shown

@@ -11,11 +11,13 @@ from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.fingerprint import fingerprint
 from fhir_adapter.fhir.dates import PartialDate
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def finding_lines(subject_id: str, findings: Iterable[AnyFinding]) -> bytes:
     """The lines about one person."""
     lines = ({"subject_id": subject_id, **tell(one)} for one in findings)
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    return "".join(_written(line) + "\n" for line in lines).encode()
 
 
 def tell(finding: AnyFinding) -> dict[str, object]:
@@ -25,7 +27,7 @@ def tell(finding: AnyFinding) -> dict[str, object]:
         "verdict": finding.verdict,
         "value": _plain(finding.value),
         "sentence": finding.sentence,
-        "steps": [step.model_dump() for step in finding.steps],
+        "steps": [dict(vars(step)) for step in finding.steps],
         "sources": list(finding.sources),
         "parameters": dict(finding.parameters),
         "evidence": str(fingerprint(finding)),
@@ -35,6 +37,8 @@ def tell(finding: AnyFinding) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     match value:
+        case None | str() | int():  # most there is
+            return value
         case PartialDate():
             return value.iso
         case BaseModel():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_AT_ONCE = 5_000  # rows
+_AT_ONCE = 1_000  # rows
 _ROW_GROUP = 1 << 17  # rows; as many are held, as Arrow does it, before they are compressed
 
 Cells = tuple[object, ...]
@@ -48,30 +48,41 @@ class ParquetTable:
         self._schema = pa.schema([_field(one) for one in columns(table)])
         self._sink = pa.BufferOutputStream()
         self._file = pq.ParquetWriter(self._sink, self._schema, compression="snappy", version="2.6")
+        self._rows: list[Cells] = []
         self._waiting: list[pa.Table] = [self._schema.empty_table()]
         self._begun = False
 
     def add(self, rows: Sequence[Cells]) -> None:
         """Rows as `cells` gives them."""
-        import pyarrow as pa
-
-        names = self._schema.names
-        told = [dict(zip(names, row, strict=True)) for row in rows]
-        self._waiting.append(pa.Table.from_pylist(told, schema=self._schema))
-        while sum(some.num_rows for some in self._waiting) > _ROW_GROUP:
-            rest = pa.concat_tables(self._waiting)
-            self._write(rest.slice(0, _ROW_GROUP))
-            self._waiting = [rest.slice(_ROW_GROUP)]
+        self._rows += rows
+        if len(self._rows) >= _AT_ONCE:
+            self._pack()
 
     def finished(self) -> bytes:
         """The whole file."""
         import pyarrow as pa
 
+        self._pack()
         rest = pa.concat_tables(self._waiting)
         if rest.num_rows or not self._begun:
             self._write(rest)
         self._file.close()
         return bytes(self._sink.getvalue().to_pybytes())
+
+    def _pack(self) -> None:
+        """The rows as Arrow holds them, many at a time: a table of a few rows is mostly its own frame."""
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        by_column = zip(self._schema, zip(*self._rows, strict=True), strict=True)
+        packed = [pa.array(values, field.type) for field, values in by_column]
+        self._waiting.append(pa.Table.from_arrays(packed, schema=self._schema))
+        self._rows = []
+        while sum(some.num_rows for some in self._waiting) > _ROW_GROUP:
+            rest = pa.concat_tables(self._waiting)
+            self._write(rest.slice(0, _ROW_GROUP))
+            self._waiting = [rest.slice(_ROW_GROUP)]
 
     def _write(self, rows: pa.Table) -> None:
         self._file.write_table(rows.combine_chunks())
@@ -96,6 +107,8 @@ def _field(column: Column) -> pa.Field:
 def _plain(value: object, column: Column) -> object:
     """A cell as Arrow takes it."""
     match value:
+        case None | str():
+            return value
         case PartialDate():
             return value.iso
         case Decimal():
@@ -104,7 +117,7 @@ def _plain(value: object, column: Column) -> object:
             return int(value)
         case date() if column.type == "text":
             return value.isoformat()
-        case Sequence() if not isinstance(value, str):
+        case tuple() | list():
             return list(value)
         case _:
             return value

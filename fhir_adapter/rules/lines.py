@@ -86,6 +86,7 @@ def groupings(subject: Subject, study: Study, index: Index) -> tuple[list[Given]
     last_bsab = max((one.on.latest for one in given if one.agent in study.roles.bsab), default=None)
     everything = list(range(len(given)))
     sure = [one for one in everything if given[one].sure]
+    choices = [everything, sure] if sure != everything else [everything]
 
     def judge(days: Sequence[date]) -> tuple[Grouping, ...]:
         reading = dict(zip(dates, days, strict=True))
@@ -95,7 +96,7 @@ def groupings(subject: Subject, study: Study, index: Index) -> tuple[list[Given]
             ends.append(last_bsab)
         found = []
         for end in ends:
-            for chosen in (everything, sure):
+            for chosen in choices:
                 kept = context.select(chosen, given, reading, around, end)
                 found.append(_group(sorted(kept, key=lambda one: (reading[given[one].on], one)), given, reading, study))
         return tuple(found)

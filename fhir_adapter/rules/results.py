@@ -31,4 +31,4 @@ def _best(observables: Collection[str], subject: Subject) -> list[Lab]:
 
 
 def _is_weak(lab: Lab) -> bool:
-    return any(flag == _PRELIMINARY or flag.startswith(_SAMPLE) for flag in lab.flags)
+    return bool(lab.flags) and any(flag == _PRELIMINARY or flag.startswith(_SAMPLE) for flag in lab.flags)

@@ -33,26 +33,43 @@ class NotABundle(ValueError):
         self.reason, self.issues = reason, issues
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry, its resource as bytes (empty if it has none)."""
+class _Search(msgspec.Struct, gc=False):
+    mode: str = ""
 
-    full_url: str
-    mode: str
-    resource: bytes
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One entry. Its resource stays a part of the page until somebody takes its bytes out."""
+
+    full_url: str = msgspec.field(name="fullUrl", default="")
+    search: _Search | None = None
+    part: msgspec.Raw = msgspec.field(name="resource", default=msgspec.Raw(b"null"))
+
+    @property
+    def mode(self) -> str:
+        return self.search.mode if self.search else ""
+
+    @property
+    def has_resource(self) -> bool:
+        return bytes(self.part) != b"null"
+
+    @property
+    def resource(self) -> bytes:
+        """A copy of its exact bytes."""
+        return bytes(self.part)
 
 
 class Bundle(msgspec.Struct, frozen=True, dict=True):
     """The Bundle itself. `next` and `own` (what the server says it was asked) are links as written.
 
-    `read` are its entries taken apart; None when one of them cannot be read, or holds no resource. What was written is
-    kept as a whole until somebody asks for the `entries` one by one.
+    `read` are its entries taken apart; None when one of them cannot be read. What was written is kept as a whole until
+    somebody asks for the `entries` one by one.
     """
 
     type: str
     total: int | None
     next: str | None
     own: str | None
-    read: tuple[Entry, ...] | None
+    read: list[Entry] | None
     _written: bytes | tuple[bytes, ...]
 
     @cached_property
@@ -79,23 +96,13 @@ class _Bundle(_Frame):
     entry: list[msgspec.Raw] | None = None
 
 
-class _Search(msgspec.Struct, gc=False):
-    mode: str = ""
-
-
-class _Entry(msgspec.Struct, gc=False):
-    fullUrl: str = ""
-    resource: msgspec.Raw = msgspec.Raw(b"null")
-    search: _Search | None = None
-
-
 class _SoundBundle(_Frame):
-    entry: list[_Entry] | None = None
+    entry: list[Entry] | None = None
 
 
 _sound_bundles = msgspec.json.Decoder(_SoundBundle)
 _bundles = msgspec.json.Decoder(_Bundle)
-_entries = msgspec.json.Decoder(_Entry)
+_entries = msgspec.json.Decoder(Entry)
 _totals = msgspec.json.Decoder(int, strict=False)
 
 
@@ -106,7 +113,7 @@ def read_bundle(body: bytes) -> Bundle:
         raise Malformed("HTML or XML came instead of FHIR JSON, as from a login or maintenance page")
     try:
         sound = _sound_bundles.decode(text)
-        return _bundle(sound, text, text, _all_read(sound.entry or []))
+        return _bundle(sound, text, text, sound.entry or [])
     except UNREADABLE:
         return _read_leniently(text)
 
@@ -122,19 +129,11 @@ def _read_leniently(text: bytes) -> Bundle:
         return _bundle(*_read_around_damage(text))
 
 
-def _bundle(
-    frame: _Frame, text: bytes, written: bytes | tuple[bytes, ...], read: tuple[Entry, ...] | None = None
-) -> Bundle:
+def _bundle(frame: _Frame, text: bytes, written: bytes | tuple[bytes, ...], read: list[Entry] | None = None) -> Bundle:
     if frame.resourceType != "Bundle":
         raise NotABundle(_what_came(text), read_issues(text))
     links = frame.link or []
     return Bundle(frame.type, _total(frame.total), _link(links, "next"), _link(links, "self"), read, written)
-
-
-def _all_read(entries: list[_Entry]) -> tuple[Entry, ...] | None:
-    """All entries at once, which is what costs least; None if one of them has to be looked at by itself."""
-    read = tuple(_entry(one) for one in entries)
-    return None if any(one.resource == b"null" for one in read) else read
 
 
 def _read_around_damage(text: bytes) -> tuple[_Frame, bytes, tuple[bytes, ...]]:
@@ -177,14 +176,9 @@ def read_entry(raw: bytes) -> Entry:
         entry = _entries.decode(raw)
     except UNREADABLE:
         raise Unreadable("not-a-json-object") from None
-    read = _entry(entry)
-    if read.resource == b"null":
+    if not entry.has_resource:
         raise Unreadable("no-resource")
-    return read
-
-
-def _entry(entry: _Entry) -> Entry:
-    return Entry(entry.fullUrl, entry.search.mode if entry.search else "", bytes(entry.resource))
+    return entry
 
 
 def is_outcome(resource: bytes) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_adapter.ehr.bundle import Malformed, read_bundle
+from fhir_adapter.ehr.found import Found
 from fhir_adapter.ehr.json_text import NotWhole, cut_out_array, split_elements
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(alphabet='ab"\\{}[],é', max_size=8))
@@ -61,3 +63,34 @@ def test_no_bytes_crash_the_reader(content: bytes) -> None:
         except ValueError:
             continue
         assert isinstance(bundle.entries, tuple)
+
+
+RESOURCES = st.sampled_from(
+    [
+        b'{"resourceType":"Observation","id":"a","meta":{"versionId":"2"},"subject":{"reference":"Patient/p"}}',
+        b'{ "id" : "b", "resourceType" : "Observation", "valueString" : "\\"resource\\":{}" }',
+        b'{"resourceType":"Patient","id":"p"}',
+        b'{"resourceType":"Observation"}',
+        b'{"resourceType":"Observation","id":"a b"}',
+        b'{"resourceType":"Observation","id":7}',
+        b'{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"incomplete"}]}',
+        b'{"resourceType":"OperationOutcome","id":"o","issue":[{"severity":"error","code":"timeout"}]}',
+        b"null",
+        b"[]",
+    ]
+)
+SEARCHES = st.sampled_from(
+    [b"", b',"search":{}', *(b',"search":{"mode":"%s"}' % m for m in (b"match", b"include", b"outcome"))]
+)
+
+
+@given(st.lists(st.tuples(RESOURCES, SEARCHES), max_size=6))
+def test_a_page_taken_apart_at_once_holds_the_same_as_entry_by_entry(entries: list[tuple[bytes, bytes]]) -> None:
+    written = b",".join(b'{"resource":%s%s}' % entry for entry in entries)
+    bundle = read_bundle(b'{"resourceType":"Bundle","type":"searchset","entry":[' + written + b"]}")
+    at_once, one_by_one = (
+        vars(Found("Observation", 3, one)) for one in (bundle, msgspec.structs.replace(bundle, read=None))
+    )
+    assert at_once == one_by_one
+    placed = [at_once[name] for name in ("records", "quarantined")]
+    assert sum(map(len, placed)) + (len(at_once["issues"])) == len(entries)

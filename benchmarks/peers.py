@@ -35,9 +35,10 @@ def measure(folder: Path) -> list[Figure]:
     with (folder / "Observation.ndjson").open("rb") as lines:
         sample.write_bytes(b"".join(next(lines) for _ in range(SAMPLE)))
     ids.write_text("p0000003\np0000005\n", encoding="utf-8")
-    size = sum(path.stat().st_size for path in folder.glob("*.ndjson")) / 1e6
+    files = list(folder.glob("*.ndjson"))
+    size = sum(path.stat().st_size for path in files) / 1e6
     study = [sys.executable, OURS, "study", folder, folder.parent / "ids-study.txt"]
-    rate = size / statistics.median(cost(study).seconds for _ in range(ROUNDS))
+    rate = size / statistics.median(cost(study, files).seconds for _ in range(ROUNDS))
     known = cost([baselines(), READERS, "orjson", sample, ids])
     found = [_peer(name, sample, ids, rate, known) for name in PEERS]
     return [Figure("the study, MB a second of CPU time", rate), *found]

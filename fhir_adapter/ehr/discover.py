@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
@@ -21,11 +22,12 @@ from fhir_adapter.errors import StreamIncomplete
 from fhir_adapter.fhir.r4 import PatientLink
 from fhir_adapter.fhir.record import Record, Unreadable, patient_id, person_of, read_record
 from fhir_adapter.fhir.resource_types import kind_of
-from fhir_adapter.fhir.treatment import Told, Treatment, read_told, read_told_lines
+from fhir_adapter.fhir.treatment import Spelling, Told, Treatment, read_told, read_told_lines, spellings
 
 Matters = Callable[[str, Treatment], bool]
 """Does a treatment, a resource of this type, matter?"""
 
+_Meaning = Literal["wanted", "patient", "bundle", "nothing"]
 _REMEMBERED = 1 << 12
 _links = msgspec.json.Decoder(tuple[PatientLink, ...])
 
@@ -80,7 +82,7 @@ class _Looking:
     def __init__(self, types: Collection[str], matters: Matters) -> None:
         self.found = Found()
         self._types, self._ask = types, matters
-        self._known: dict[bytes, bool] = {}
+        self._known: dict[Spelling, _Meaning] = {}
 
     def through(self, part: Part) -> None:
         if part.file.kind != "ndjson":
@@ -89,21 +91,23 @@ class _Looking:
             return
         for block in _blocks(part):
             told = _told_in(block)
-            if told is not None:
-                self._add(told)
-            else:
+            meanings = self._meanings(told or ())
+            if told is None or "bundle" in meanings:
                 self._add_records(_records_in(block))
+            else:
+                self._add(told, meanings)
 
     def _add_records(self, records: Iterable[Record]) -> None:
         for record in records:
             with contextlib.suppress(*UNREADABLE):
-                self._add((read_told(record.body),), record.person)
+                told = (read_told(record.body),)
+                self._add(told, self._meanings(told), record.person)
 
-    def _add(self, resources: Iterable[Told], person: str = "") -> None:
-        for told in resources:
-            if told.resourceType == "Patient":
+    def _add(self, resources: Iterable[Told], meanings: Iterable[_Meaning], person: str = "") -> None:
+        for told, meaning in zip(resources, meanings, strict=True):
+            if meaning == "patient":
                 self._add_patient(told)
-            elif told.resourceType in self._types and self._matters(told):
+            elif meaning == "wanted":
                 self.found.people.add(person or person_of(told))
 
     def _add_patient(self, told: Told) -> None:
@@ -112,21 +116,25 @@ class _Looking:
             with contextlib.suppress(*UNREADABLE):
                 self.found.links += ((told.id, patient_id(one.other.reference)) for one in _links.decode(told.link))
 
-    def _matters(self, told: Told) -> bool:
-        """By its names as they are written, where those have been read before."""
-        names = told.names
-        answer = self._known.get(names)
-        if answer is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            answer = self._known[names] = self._read(told)
+    def _meanings(self, resources: Collection[Told]) -> list[_Meaning]:
+        """By type and names as they are written, where those have been read before."""
+        known, keys = self._known.get, spellings(resources)
+        return [known(key) or self._learn(key, told) for key, told in zip(keys, resources, strict=True)]
+
+    def _learn(self, key: Spelling, told: Told) -> _Meaning:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        answer = self._known[key] = self._meaning(told)
         return answer
 
-    def _read(self, told: Told) -> bool:
-        try:
-            return self._ask(told.resourceType, told.treatment())
-        except UNREADABLE:
-            return False
+    def _meaning(self, told: Told) -> _Meaning:
+        type = told.resourceType
+        if type in ("Patient", "Bundle"):
+            return "patient" if type == "Patient" else "bundle"
+        with contextlib.suppress(*UNREADABLE):
+            if type in self._types and self._ask(type, told.treatment()):
+                return "wanted"
+        return "nothing"
 
 
 def _blocks(part: Part) -> Iterator[Block]:
@@ -139,10 +147,9 @@ def _blocks(part: Part) -> Iterator[Block]:
 def _told_in(block: Block) -> list[Told] | None:
     """The resources of a block that holds nothing but such, one a line."""
     try:
-        told = read_told_lines(_text(block))
+        return read_told_lines(_text(block))
     except UNREADABLE:
         return None
-    return None if "Bundle" in {one.resourceType for one in told} else told
 
 
 def _types_in(block: Block) -> set[str]:

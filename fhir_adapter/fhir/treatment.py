@@ -6,6 +6,10 @@ without being read again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from operator import attrgetter
+from typing import cast
+
 import msgspec
 
 from fhir_adapter.fhir.r4 import CodeableConcept, Reference
@@ -39,26 +43,24 @@ class Told(Envelope, gc=False):
     contained: msgspec.Raw = _NOTHING
     link: msgspec.Raw = _NOTHING
 
-    @property
-    def names(self) -> bytes:
-        """The type and the names as they are written: equal bytes, equal names."""
-        return b"\0".join((self.resourceType.encode(), *self._raw()))
-
     def treatment(self) -> Treatment:
         """The names, read. Raises what msgspec does where they are not of their shape."""
-        pairs = zip(Treatment.__struct_fields__, self._raw(), strict=True)
+        pairs = zip(Treatment.__struct_fields__, _names(self), strict=True)
         told = (b'"%b":%b' % (name.encode(), raw) for name, raw in pairs if raw)
         return _treatments.decode(b"{" + b",".join(told) + b"}")
 
-    def _raw(self) -> tuple[msgspec.Raw, ...]:
-        return (
-            self.medicationCodeableConcept,
-            self.medicationReference,
-            self.code,
-            self.usedCode,
-            self.usedReference,
-            self.contained,
-        )
+
+Spelling = tuple[str, bytes]
+"""A type, and the names as they are written."""
+
+_type = cast("Callable[[Told], str]", attrgetter("resourceType"))
+_names = cast("Callable[[Told], tuple[msgspec.Raw, ...]]", attrgetter(*Treatment.__struct_fields__))
+
+
+def spellings(resources: Collection[Told]) -> list[Spelling]:
+    """How each of them is spelled: what is spelled alike means the same."""
+    names = map(b"\0".join, map(_names, resources))
+    return list(zip(map(_type, resources), names, strict=True))
 
 
 _treatments = msgspec.json.Decoder(Treatment)

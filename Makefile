@@ -70,7 +70,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --upgrade --generate-ha
 OF_SPARK := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"])
 
 lock:  ## renew requirements.lock and requirements-spark.lock (needs uv)
-	@$(LOCK) pyproject.toml --extra dev --extra fast --output-file requirements.lock
+	@$(LOCK) pyproject.toml --extra dev --extra fast --extra delta --output-file requirements.lock
 	@$(BIN)/python -c '$(OF_SPARK)' | $(LOCK) - --constraint requirements.lock --output-file requirements-spark.lock
 
 clean:  ## remove the environment, the outputs and every cache

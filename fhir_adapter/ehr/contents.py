@@ -17,7 +17,8 @@ from fhir_adapter.ehr.json_text import UNREADABLE, NotWhole, cut_out_array, spli
 from fhir_adapter.ehr.ndjson import Line
 from fhir_adapter.ehr.outcome import Issue, read_issues
 from fhir_adapter.ehr.page import Page
-from fhir_adapter.fhir.quarantine import Quarantined, set_aside
+from fhir_adapter.fhir.quarantine import Quarantined
+from fhir_adapter.fhir.quarantine import set_aside as quarantined
 from fhir_adapter.fhir.record import Record, Unreadable, read_record
 
 _MAX_UNFOLDED = 4  # Bundles in Bundles
@@ -66,12 +67,12 @@ class Contents:
         try:
             self.add_document(line.text, place)
         except NotWhole:
-            self._set_aside(line.text, "not-a-json-object", place)
+            self.set_aside(line.text, "not-a-json-object", place)
 
     def add_document(self, text: bytes, place: str = "document", depth: int = 0) -> None:
         """One JSON value: a resource, a Bundle or an array of either. `NotWhole` if it is cut short."""
         if depth > _MAX_UNFOLDED:
-            self._set_aside(text, "nested-too-deep", place)
+            self.set_aside(text, "nested-too-deep", place)
         elif text.startswith(b"["):
             elements, _ = split_elements(text, 0)
             for position, element in enumerate(elements, start=1):
@@ -96,8 +97,9 @@ class Contents:
         else:
             self.quarantined.append(filed)
 
-    def _set_aside(self, body: bytes, reason: str, place: str) -> None:
-        self.quarantined.append(set_aside(self._stream, body, reason, id=place))
+    def set_aside(self, body: bytes, reason: str, place: str) -> None:
+        """Something that is no resource that can be used."""
+        self.quarantined.append(quarantined(self._stream, body, reason, id=place))
 
     def _unfold(self, text: bytes, place: str, depth: int) -> None:
         try:
@@ -105,7 +107,7 @@ class Contents:
         except Malformed:
             raise NotWhole from None
         except NotABundle:
-            self._set_aside(text, "not-a-bundle", place)
+            self.set_aside(text, "not-a-bundle", place)
             return
         aliases: dict[str, str] = {}
         first = len(self.records)
@@ -118,7 +120,7 @@ class Contents:
         try:
             entry = read_entry(raw)
         except Unreadable as unreadable:
-            self._set_aside(raw, unreadable.reason, place)
+            self.set_aside(raw, unreadable.reason, place)
             return
         if _is_bundle(entry.resource):
             self.add_document(entry.resource, place, depth + 1)

@@ -69,6 +69,8 @@ def records_of(types: Collection[str], parts: Iterable[Part]) -> list[Record]:
 
 def holds_only(file: FolderFile) -> str:
     """The type that a file is named after if, by what is seen of it here and there, it holds nothing else; or empty."""
+    if file.kind == "parquet":
+        return file.type
     kind = kind_of(file.name)
     if kind == "file" or file.kind != "ndjson":
         return ""

@@ -61,8 +61,8 @@ def _pages(portions: Iterable[Portion]) -> Iterator[Page]:
         number, nobodys = number + 1, nobodys + portion.nobodys
         held = portion.page and msgspec.structs.replace(portion.page, number=number)
     if held:
-        remark = f"{nobodys} resources that name no patient were left out" if nobodys else ""
-        yield msgspec.structs.replace(held, remark=remark)
+        left_out = f"{nobodys} resources that name no patient were left out" if nobodys else ""
+        yield msgspec.structs.replace(held, remark="; ".join(filter(None, (held.remark, left_out))))
 
 
 class Search:
@@ -96,7 +96,7 @@ class Search:
 
     def _pages(self, part: Part) -> Iterator[Page]:
         if part.file.kind != "ndjson":
-            yield from read_pages(part.file)
+            yield from read_pages(part.file, people=self._people)
             return
         number, contents = 1, Contents(part.file.name)
         crowded = False

@@ -54,7 +54,8 @@ def batches(parts: Iterable[Part], width: int = 0) -> Iterator[tuple[Part, ...]]
 
 def size_of(part: Part) -> int:
     """Bytes of its content; of a compressed file that is a guess."""
-    whole = _size(part.file) * (_UNPACKED if part.file.compression else 1)
+    packed = part.file.compression or part.file.kind == "parquet"
+    whole = _size(part.file) * (_UNPACKED if packed else 1)
     return (whole if part.stop is None else part.stop) - part.start
 
 

@@ -1,4 +1,4 @@
-"""What `pathling.py` measures of Pathling, by the clock, each in seconds as a line of JSON at the end.
+"""What `pathling_tables.py` measures of Pathling, by the clock, each in seconds as a line of JSON at the end.
 
     python pathling_tasks.py JARS encode NDJSON PARQUET
     python pathling_tasks.py JARS ask PARQUET PEOPLE

@@ -1,6 +1,6 @@
 """Reading about the study's people from NDJSON and from the tables that Pathling makes of it, and Pathling beside us.
 
-    python benchmarks/pathling.py [--megabytes 200] [--keep FOLDER]
+    python benchmarks/pathling_tables.py [--megabytes 200] [--keep FOLDER]
 
 By hand, with Maven: Pathling's jars come from there, and the Java 21 that they need from a wheel. Pathling gets the ids
 of the people; ours looks for them first. Starting Spark is not counted, and its second answer is the one that counts.

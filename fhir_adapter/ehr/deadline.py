@@ -16,6 +16,8 @@ from ssl import SSLContext
 import httpcore
 import httpx
 
+from fhir_adapter.ehr.counted_body import Connections
+
 _current = threading.local()
 
 
@@ -90,10 +92,4 @@ class DeadlineTransport(httpx.HTTPTransport):
 
     def __init__(self, context: SSLContext, max_connections: int) -> None:
         super().__init__(verify=context, http1=True, http2=False, trust_env=False)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=5.0,
-            network_backend=_Backend(),
-        )
+        self._pool = Connections(context, max_connections, _Backend())

@@ -13,7 +13,6 @@ from fhir_adapter.fhir.r4 import CodeableConcept, Observation, Quantity
 from fhir_adapter.mapping.reading import UNIT, Reader, Said, Unmapped
 from fhir_adapter.mapping.result import Place, Result
 from fhir_adapter.mapping.terminology import normalise
-from fhir_adapter.mapping.units import times
 from fhir_adapter.mapping.written_number import with_decimal_point
 
 _COMPARATORS = {"", "<", "<=", ">", ">="}
@@ -30,8 +29,8 @@ _WEAK_FLAGS = {
 
 def map_lab(name: str, result: Result, resource: Observation, place: Place) -> Iterator[Said]:
     """A laboratory value. What cannot be understood without a guess is set aside with its reason."""
-    units = place.reader.units
-    if name not in units.analytes:
+    analyte = place.reader.units.analytes.get(name)
+    if analyte is None:
         yield place.aside("observation-not-used")
         return
     written = _number(result)
@@ -46,13 +45,12 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
         yield place.aside("sample-clumped")
         return
     scale = place.reader.scale(name, written, result.referenceRange, place.on)
-    value = None if scale.factor is None else times(written.value, scale.factor)
-    unit = scale.unit.unit or scale.unit.code
+    value = scale.read(written.value)
     if value is None:
         yield from _unknown_unit(result, place)
-        yield place.aside("unit-not-known" if unit else "unit-missing")
+        yield place.aside("unit-not-known" if scale.unit.unit or scale.unit.code else "unit-missing")
         return
-    if not units.plausible(name, value):
+    if not analyte.is_plausible(value):
         yield place.aside("value-not-plausible")
         return
     yield Lab(
@@ -62,11 +60,11 @@ def map_lab(name: str, result: Result, resource: Observation, place: Place) -> I
         observable=name,
         value=value,
         comparator=cast(Comparator, written.comparator),
-        unit=units.canonical(name),
+        unit=analyte.canonical,
         lower_limit=scale.lower_limit,
         upper_limit=scale.upper_limit,
-        as_reported=f"{written.comparator}{written.value} {unit}",
-        specimen=_specimen(resource),
+        as_reported=scale.as_written(written),
+        specimen=name_of_sample(resource),
     )
 
 
@@ -112,7 +110,7 @@ def _weaknesses(sample: frozenset[str]) -> tuple[str, ...]:
     return tuple(flag for weak, flag in _WEAK_FLAGS.items() if weak in sample) if sample else ()
 
 
-def _specimen(resource: Observation) -> str:
+def name_of_sample(resource: Observation) -> str:
     """What tells one sample from another: the reference, else the number that the laboratory gave it."""
     specimen = resource.specimen
     if specimen is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from fhir_adapter.cohort.events import Contact, DiseaseSite, Performance, SiteCount, Staging
+from fhir_adapter.cohort.events import Contact, DiseaseSite, Lab, Performance, SiteCount, Staging
 from fhir_adapter.fhir.r4 import Observation
 from fhir_adapter.fhir.record import Record
 from fhir_adapter.mapping.cause_of_death import CAUSE_OF_DEATH, map_cause_of_death
@@ -12,8 +12,9 @@ from fhir_adapter.mapping.condition import is_extranodal
 from fhir_adapter.mapping.decision import map_decision
 from fhir_adapter.mapping.graded_event import map_graded_event
 from fhir_adapter.mapping.karnofsky import map_karnofsky
-from fhir_adapter.mapping.laboratory import map_lab
+from fhir_adapter.mapping.laboratory import map_lab, name_of_sample
 from fhir_adapter.mapping.lesion import map_lesion
+from fhir_adapter.mapping.precedents import Precedent, key_of
 from fhir_adapter.mapping.prognostic_score import SCORES, map_score
 from fhir_adapter.mapping.reading import Reader, Said, Unmapped, set_aside, source_of
 from fhir_adapter.mapping.response import (
@@ -32,8 +33,32 @@ _NOT_A_RESULT = {"entered-in-error", "cancelled", "registered", "unknown"}
 _PRELIMINARY = "preliminary"
 
 
-def map_observation(resource: Observation, record: Record, reader: Reader) -> Iterator[Said]:
+def map_observation(resource: Observation, record: Record, reader: Reader) -> Iterable[Said]:
     """One result, or the components of a panel. Cancelled, registered and wrong entries are set aside."""
+    key = key_of(resource, reader.sex)
+    if key is None:
+        return _map_at_length(resource, record, reader)
+    if (precedent := reader.precedents.find(key)) and (said := _as_before(precedent, resource, record, reader)):
+        return said
+    found = tuple(_map_at_length(resource, record, reader))
+    match found:
+        case (Contact(), Lab() as lab) if number := resource.valueQuantity:
+            scale = reader.scale(lab.observable, number, resource.referenceRange, lab.on)
+            reader.precedents.keep(key, Precedent(lab, scale, reader.units.analytes[lab.observable]))
+    return found
+
+
+def _as_before(precedent: Precedent, resource: Observation, record: Record, reader: Reader) -> tuple[Said, ...]:
+    """A result like an earlier one; nothing where it is not quite like it."""
+    on, _, _ = reader.span(resource.effectiveDateTime or resource.effectiveInstant, resource.effectivePeriod)
+    number = resource.valueQuantity
+    if on is None or number is None:
+        return ()
+    lab = precedent.of(number, on, source_of(record, "value[x]"), name_of_sample(resource))
+    return (Contact(on=on, source=source_of(record, "effective[x]"), kind="observation"), lab) if lab else ()
+
+
+def _map_at_length(resource: Observation, record: Record, reader: Reader) -> Iterator[Said]:
     if resource.status in _NOT_A_RESULT:
         yield set_aside(record, f"status-{resource.status}")
         return

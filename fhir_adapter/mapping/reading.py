@@ -15,6 +15,7 @@ from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.dates import NotADate, PartialDate
 from fhir_adapter.fhir.r4 import CodeableConcept, Medication, Period, Quantity, ReferenceRange
 from fhir_adapter.fhir.record import Record
+from fhir_adapter.mapping.precedents import Precedents
 from fhir_adapter.mapping.scale import Scale, Scales
 from fhir_adapter.mapping.terminology import NOTHING, Terminology, Translation, describe
 from fhir_adapter.mapping.units import Units
@@ -55,7 +56,7 @@ class Reader:
 
     `diseases` are those whose stage and sites count; `evidence` are the kinds of record that count as proof that a drug
     was given, `further` those beyond the usual that are read; `responses` are the categories of the study's response
-    system; `base_url` is the server of the records, empty for a folder.
+    system; `base_url` is the server of the records, empty for a folder; `precedents` were mapped with the same tables.
     """
 
     terms: Terminology
@@ -69,6 +70,7 @@ class Reader:
     zone: ZoneInfo | None = None
     base_url: str = ""
     medications: Mapping[str, Medication] = field(default_factory=dict)
+    precedents: Precedents = field(default_factory=Precedents)
     sex: Sex = "unknown"
     birth: PartialDate | None = None
 

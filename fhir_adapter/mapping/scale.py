@@ -13,7 +13,7 @@ from fhir_adapter.cohort.subject import Sex
 from fhir_adapter.fhir.r4 import Quantity, ReferenceRange
 from fhir_adapter.mapping.reference_range import Years, limits_of, normal_ranges
 from fhir_adapter.mapping.terminology import ConceptMap
-from fhir_adapter.mapping.units import Units
+from fhir_adapter.mapping.units import Units, times
 
 _REMEMBERED = 4096
 
@@ -29,6 +29,14 @@ class Scale:
     flags: tuple[str, ...]
     lower_limit: Decimal | None
     upper_limit: Decimal | None
+
+    def read(self, number: Decimal | None) -> Decimal | None:
+        """A number in the canonical unit; None when its unit is not known, or it is none that can be measured."""
+        return None if number is None or self.factor is None else times(number, self.factor)
+
+    def as_written(self, number: Quantity) -> str:
+        """A number with its sign and its unit, as the laboratory wrote them."""
+        return f"{number.comparator}{number.value} {self.unit.unit or self.unit.code}"
 
 
 class Scales:

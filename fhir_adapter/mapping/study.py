@@ -30,6 +30,7 @@ from fhir_adapter.mapping.concept_maps import read_maps, terminology
 from fhir_adapter.mapping.durations import read_durations
 from fhir_adapter.mapping.gradings import read_gradings
 from fhir_adapter.mapping.medication import medications
+from fhir_adapter.mapping.precedents import Precedents
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.response_system import read_response_system
 from fhir_adapter.mapping.scale import Scales
@@ -69,12 +70,17 @@ class StudyFolder:
     def _scales(self) -> Scales:
         return Scales(self.units, self.terms["range-audience"])
 
+    @cached_property
+    def _precedents(self) -> Precedents:
+        return Precedents()
+
     def reader(self, shared: list[Record], base_url: str = "") -> Reader:
         """The reader for mappers; `shared` are the resources that belong to no person (Medication)."""
         return Reader(
             terms=self.terms,
             units=self.units,
             scales=self._scales,
+            precedents=self._precedents,
             site_system=self.site_system,
             diseases=self.study.roles.disease | self.study.roles.transformed_disease,
             evidence=frozenset(self.study.parameters.exposure_evidence),

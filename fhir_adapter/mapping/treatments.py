@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fhir_adapter.fhir.r4 import CodeableConcept
 from fhir_adapter.fhir.treatment import Treatment
 from fhir_adapter.mapping.medication import names_of
+from fhir_adapter.mapping.precedents import Precedents
 from fhir_adapter.mapping.reading import Reader
 from fhir_adapter.mapping.terminology import Terminology
 
@@ -27,7 +28,7 @@ class Treatments:
 
     def __post_init__(self) -> None:
         tables = {name: self.reader.terms[name] for name in _TABLES}
-        object.__setattr__(self, "reader", replace(self.reader, terms=Terminology(tables, {})))
+        object.__setattr__(self, "reader", replace(self.reader, terms=Terminology(tables, {}), precedents=Precedents()))
 
     def concern(self, type: str, treatment: Treatment) -> bool:
         """Is the treatment, a resource of this type, one of them?"""

@@ -32,6 +32,10 @@ class Analyte:
     usual_low: tuple[Decimal, Decimal] | None = None
     usual_high: tuple[Decimal, Decimal] | None = None
 
+    def is_plausible(self, value: Decimal) -> bool:
+        """Whether a canonical value can be true of a living person (generous limits, against wrong units)."""
+        return self.low <= value <= self.high
+
 
 @dataclass(frozen=True)
 class Units:
@@ -60,9 +64,7 @@ class Units:
         return None if factor is None else times(value, factor)
 
     def plausible(self, observable: str, value: Decimal) -> bool:
-        """Whether a canonical value can be true of a living person (generous limits, against wrong units)."""
-        analyte = self.analytes[observable]
-        return analyte.low <= value <= analyte.high
+        return self.analytes[observable].is_plausible(value)
 
     def unit_of(self, observable: str, low: Decimal | None, high: Decimal | None) -> str | None:
         """The unit of a result that names none: the only one in which its normal limits are those of healthy people.

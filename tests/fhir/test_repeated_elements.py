@@ -15,7 +15,9 @@ LONGER_THAN_REMEMBERED = "x" * 5000
 PLAIN = msgspec.json.Decoder(Observation)
 
 TEXTS = st.sampled_from(["", "Hämoglobin", "a/b", "7.0 - 11.0 G/L", LONGER_THAN_REMEMBERED])
-NOT_AS_FHIR_HAS_IT = st.sampled_from([None, 7, "text", [], [None], {}, {"coding": "x"}, [{"low": []}]])
+NOT_AS_FHIR_HAS_IT: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 7, "text", [], [None], {}, {"coding": "x"}, [{"low": []}]]
+)
 QUANTITIES = st.fixed_dictionaries({}, optional={"value": st.sampled_from([4, 4.5, "NaN", None]), "unit": TEXTS})
 CONCEPTS = st.fixed_dictionaries(
     {},

@@ -1,0 +1,119 @@
+"""A result that is mapped as an earlier one was is mapped as if it had been the first."""
+
+import json
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mapping.hospital import Json, concept, observation, study
+
+from fhir_adapter.cohort.events import Lab
+from fhir_adapter.fhir.dates import PartialDate
+from fhir_adapter.fhir.r4 import Observation, decode
+from fhir_adapter.fhir.record import read_record
+from fhir_adapter.mapping.observation import map_observation
+from fhir_adapter.mapping.precedents import Precedents
+from fhir_adapter.mapping.reading import Reader, Said
+
+LOINC = "http://loinc.org"
+READER = replace(study().reader([]), birth=PartialDate.parse("1961-05-06"))
+"""Shared by all examples, so that whatever came before is a precedent."""
+
+CODES = [
+    concept((LOINC, "718-7", "Hemoglobin"), text="HGB"),
+    concept((LOINC, "777-3")),
+    concept((LOINC, "777-3"), text="Platelets, clumped"),
+    concept(text="hemoglobin, capillary"),
+    concept((LOINC, "2823-3", "Potassium")),
+    concept((LOINC, "89247-1", "ECOG")),
+]
+WORDS = st.sampled_from(["", "Blood, venous", "capillary blood", "clumped", "arterial blood gas"])
+VALUES = st.sampled_from([0, 1, 13, 13.2, "13.20", 130, 9000, "NaN", "sNaN", "1e40", "5." + "0" * 40, None])
+UNITS = st.sampled_from([{}, {"unit": "g/dL"}, {"unit": "g/L", "code": "g/L"}, {"code": "10*9/L"}, {"unit": "furlong"}])
+NUMBERS = st.builds(
+    lambda value, unit, sign: {"value": value, **unit, **sign},
+    VALUES,
+    UNITS,
+    st.sampled_from([{}, {}, {"comparator": "<"}, {"comparator": "ad"}]),
+)
+LIMITS = st.sampled_from(
+    [
+        {"low": {"value": 12, "unit": "g/dL"}, "high": {"value": 16, "unit": "g/dL"}},
+        {"low": {"value": 120}, "high": {"value": 160}},
+        {"text": "F: 12-15; M: 13-17"},
+        {"low": {"value": "sNaN"}},
+        {"low": {"value": 11}, "age": {"low": {"value": 60, "unit": "a"}}},
+        {"low": {"value": 12}, "age": {"high": {"value": 59, "unit": "a"}}},
+    ]
+)
+FLAGGED = st.sampled_from([{"text": "L"}, {"text": "clumped"}])
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Json:
+    optional = {
+        "valueQuantity": NUMBERS,
+        "valueString": st.sampled_from(["13 g/dL", "clumped"]),
+        "referenceRange": st.lists(LIMITS, max_size=2),
+        "interpretation": st.lists(FLAGGED, max_size=1),
+        "method": st.builds(lambda text: {"text": text}, WORDS),
+        "specimen": st.builds(lambda text: {"reference": "Specimen/1", "display": text}, WORDS),
+        "note": st.builds(lambda text: [{"text": text}], WORDS),
+        "status": st.sampled_from(["final", "preliminary", "cancelled"]),
+        "dataAbsentReason": st.just({"text": "unknown"}),
+        "component": st.builds(lambda number: [{"code": CODES[0], "valueQuantity": number}], NUMBERS),
+        "id": st.sampled_from(["a", "b"]),
+    }
+    usual = {"valueQuantity": draw(NUMBERS), "referenceRange": draw(optional["referenceRange"])}
+    other = draw(st.fixed_dictionaries({}, optional=optional))
+    day = draw(st.sampled_from(["2020-05-01", "2024-05-01T10:00:00Z", "2021", "", "soon"]))
+    return observation(draw(st.sampled_from(CODES)), day) | usual | other
+
+
+def mapped(one: Json, reader: Reader) -> list[Said]:
+    record = read_record(json.dumps(one).encode())
+    resource = decode(record.body)
+    assert isinstance(resource, Observation)
+    return list(map_observation(resource, record, reader))
+
+
+@settings(max_examples=400)
+@given(observations(), st.sampled_from(["male", "female", "unknown"]))
+def test_no_answer_depends_on_what_was_mapped_before(one: Json, sex: Any) -> None:
+    reader = replace(READER, sex=sex)
+    expected = mapped(one, replace(reader, precedents=Precedents()))
+    for _ in range(2):
+        # Texts, for they also tell 5.0 from 5.
+        assert repr(mapped(one, reader)) == repr(expected)
+
+
+def hemoglobin(value: object, **elements: Any) -> Json:
+    return observation(CODES[0], valueQuantity={"value": value, "unit": "g/dL"}, **elements)
+
+
+def test_a_result_like_an_earlier_one_has_its_own_number_day_record_and_sample() -> None:
+    first = hemoglobin("9.0", id="a", specimen={"reference": "Specimen/1"})
+    second = hemoglobin(11.5, id="b", specimen={"reference": "Specimen/2"}) | {"effectiveDateTime": "2024-06-02"}
+    reader = replace(READER, precedents=Precedents())
+    mapped(first, reader)
+    contact, lab = mapped(second, reader)
+    assert isinstance(lab, Lab)
+    assert (str(lab.value), lab.as_reported, lab.specimen) == ("115", "11.5 g/dL", "Specimen/2")
+    assert (str(lab.source), lab.on and lab.on.iso) == ("Observation/b/_history/3", "2024-06-02")
+    assert (contact.on, str(contact.source)) == (lab.on, str(lab.source))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("value", [9000, "NaN", "5." + "0" * 40])
+def test_a_number_that_cannot_be_true_is_set_aside_after_a_plain_one(value: object) -> None:
+    reader = replace(READER, precedents=Precedents())
+    mapped(hemoglobin(9), reader)
+    assert not any(isinstance(one, Lab) for one in mapped(hemoglobin(value), reader))
+
+
+def test_precedents_stay_in_their_process() -> None:
+    reader = replace(READER, precedents=Precedents())
+    mapped(hemoglobin(9), reader)
+    assert mapped(hemoglobin(9), pickle.loads(pickle.dumps(reader))) == mapped(hemoglobin(9), reader)

@@ -19,8 +19,7 @@ from fhir_adapter.mapping.precedents import Precedents
 from fhir_adapter.mapping.reading import Reader, Said
 
 LOINC = "http://loinc.org"
-READER = replace(study().reader([]), birth=PartialDate.parse("1961-05-06"))
-"""Shared by all examples, so that whatever came before is a precedent."""
+READER = study().reader([])
 
 CODES = [
     concept((LOINC, "718-7", "Hemoglobin"), text="HGB"),
@@ -29,14 +28,20 @@ CODES = [
     concept(text="hemoglobin, capillary"),
     concept((LOINC, "2823-3", "Potassium")),
     concept((LOINC, "89247-1", "ECOG")),
+    concept((LOINC, "0"), text="hemoglobin"),
 ]
+PLAIN = {
+    "valueQuantity": {"value": 13.2, "unit": "g/dL"},
+    "specimen": {"reference": "Specimen/1", "display": "Blood, venous"},
+    "referenceRange": [{"low": {"value": 12, "unit": "g/dL"}, "high": {"value": 16, "unit": "g/dL"}}],
+}
 WORDS = st.sampled_from(["", "Blood, venous", "capillary blood", "clumped", "arterial blood gas"])
-VALUES = st.sampled_from([0, 1, 13, 13.2, "13.20", 130, 9000, "NaN", "sNaN", "1e40", "5." + "0" * 40, None])
+VALUES = st.sampled_from([0, 1, 13.2, "13.20", 130, 9000, "NaN", "sNaN", "1e40", "5." + "0" * 40, None])
 UNITS = st.sampled_from([{}, {"unit": "g/dL"}, {"unit": "g/L", "code": "g/L"}, {"code": "10*9/L"}, {"unit": "furlong"}])
 NUMBERS = st.builds(
     lambda value, unit, sign: {"value": value, **unit, **sign},
-    VALUES,
-    UNITS,
+    VALUES | st.just(13.2),
+    UNITS | st.just({"unit": "g/dL"}),
     st.sampled_from([{}, {}, {"comparator": "<"}, {"comparator": "ad"}]),
 )
 LIMITS = st.sampled_from(
@@ -49,28 +54,27 @@ LIMITS = st.sampled_from(
         {"low": {"value": 12}, "age": {"high": {"value": 59, "unit": "a"}}},
     ]
 )
-FLAGGED = st.sampled_from([{"text": "L"}, {"text": "clumped"}])
-
-
-@st.composite
-def observations(draw: st.DrawFn) -> Json:
-    optional = {
-        "valueQuantity": NUMBERS,
-        "valueString": st.sampled_from(["13 g/dL", "clumped"]),
-        "referenceRange": st.lists(LIMITS, max_size=2),
-        "interpretation": st.lists(FLAGGED, max_size=1),
-        "method": st.builds(lambda text: {"text": text}, WORDS),
-        "specimen": st.builds(lambda text: {"reference": "Specimen/1", "display": text}, WORDS),
-        "note": st.builds(lambda text: [{"text": text}], WORDS),
-        "status": st.sampled_from(["final", "preliminary", "cancelled"]),
-        "dataAbsentReason": st.just({"text": "unknown"}),
-        "component": st.builds(lambda number: [{"code": CODES[0], "valueQuantity": number}], NUMBERS),
-        "id": st.sampled_from(["a", "b"]),
-    }
-    usual = {"valueQuantity": draw(NUMBERS), "referenceRange": draw(optional["referenceRange"])}
-    other = draw(st.fixed_dictionaries({}, optional=optional))
-    day = draw(st.sampled_from(["2020-05-01", "2024-05-01T10:00:00Z", "2021", "", "soon"]))
-    return observation(draw(st.sampled_from(CODES)), day) | usual | other
+CHANGES: dict[str, st.SearchStrategy[Any]] = {
+    "id": st.just("another"),
+    "status": st.sampled_from(["preliminary", "cancelled"]),
+    "code": st.sampled_from(CODES),
+    "effectiveDateTime": st.sampled_from(["1999-05-01", "2024-05-01T10:00:00Z", "2021", "", "soon"]),
+    "valueQuantity": NUMBERS,
+    "valueString": st.sampled_from(["13 g/dL", "clumped"]),
+    "referenceRange": st.lists(LIMITS, max_size=2),
+    "interpretation": st.builds(lambda text: [{"text": text}], WORDS),
+    "method": st.builds(lambda text: {"text": text}, WORDS),
+    "specimen": st.builds(lambda text: {"reference": "Specimen/2", "display": text}, WORDS),
+    "note": st.builds(lambda text: [{"text": text}], WORDS),
+    "dataAbsentReason": st.just({"text": "unknown"}),
+    "component": st.builds(lambda number: [{"code": CODES[0], "valueQuantity": number}], NUMBERS),
+}
+ONE_OR_TWO_CHANGES = st.lists(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=2, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: CHANGES[name] for name in names})
+)
+PERSONS = st.sampled_from(
+    [(sex, born) for sex in ("male", "female", "unknown") for born in ("1961-05-06", "1995", None)]
+)
 
 
 def mapped(one: Json, reader: Reader) -> list[Said]:
@@ -81,13 +85,43 @@ def mapped(one: Json, reader: Reader) -> list[Said]:
 
 
 @settings(max_examples=400)
-@given(observations(), st.sampled_from(["male", "female", "unknown"]))
-def test_no_answer_depends_on_what_was_mapped_before(one: Json, sex: Any) -> None:
-    reader = replace(READER, sex=sex)
-    expected = mapped(one, replace(reader, precedents=Precedents()))
-    for _ in range(2):
-        # Texts, for they also tell 5.0 from 5.
-        assert repr(mapped(one, reader)) == repr(expected)
+@given(st.sampled_from(CODES), ONE_OR_TWO_CHANGES, ONE_OR_TWO_CHANGES, PERSONS, PERSONS)
+def test_no_answer_depends_on_what_was_mapped_before(
+    code: Json, first: Json, second: Json, person: tuple[Any, str], other: tuple[Any, str]
+) -> None:
+    tables = Precedents()
+    plain = observation(code) | PLAIN
+    for sex, born in (person, other):
+        reader = replace(READER, sex=sex, birth=PartialDate.parse(born) if born else None, precedents=tables)
+        for one in (plain | first, plain, plain | first | second, plain | second):
+            expected = mapped(one, replace(reader, precedents=Precedents()))
+            # Texts, for they also tell 5.0 from 5.
+            assert repr(mapped(one, reader)) == repr(expected)
+
+
+PLATELETS = observation(CODES[1], valueQuantity={"value": 130, "unit": "10*9/L"})
+TELLING: list[tuple[Json, Json]] = [
+    (PLATELETS, {"note": [{"text": "clumped"}]}),
+    (PLATELETS, {"interpretation": [{"text": "clumped"}]}),
+    (PLATELETS, {"method": {"text": "clumped"}}),
+    (PLATELETS, {"specimen": {"display": "clumped"}}),
+    (PLATELETS, {"code": CODES[0]}),
+    (PLATELETS, {"status": "preliminary"}),
+    (PLATELETS, {"valueQuantity": {"value": 130, "unit": "furlong"}}),
+    (PLATELETS, {"valueQuantity": {"value": 130, "unit": "10*9/L", "code": "/uL"}}),
+    (PLATELETS, {"valueQuantity": {"value": 130, "unit": "10*9/L", "comparator": "<"}}),
+    (PLATELETS, {"referenceRange": [{"low": {"value": 125}}]}),
+    (PLATELETS, {"dataAbsentReason": {"text": "error"}}),
+    (PLATELETS, {"component": [{"code": CODES[0], "valueQuantity": {"value": 13, "unit": "g/dL"}}]}),
+]
+
+
+@pytest.mark.parametrize(("plain", "change"), TELLING)
+def test_what_tells_results_apart_makes_them_no_precedent_of_each_other(plain: Json, change: Json) -> None:
+    reader = replace(READER, precedents=Precedents())
+    assert any(isinstance(one, Lab) for one in mapped(plain, reader))
+    expected = mapped(plain | change, replace(READER, precedents=Precedents()))
+    assert mapped(plain | change, reader) == expected != mapped(plain, reader)
 
 
 def hemoglobin(value: object, **elements: Any) -> Json:

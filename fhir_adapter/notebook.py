@@ -23,6 +23,7 @@ from fhir_adapter.analysis.survival import Curve, curve
 from fhir_adapter.cohort.estimate import Endpoint
 from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.errors import UsageError
+from fhir_adapter.judging.batch import FINDINGS
 from fhir_adapter.mapping.study import StudyFolder, read_study
 from fhir_adapter.output_folder import OutputFolder
 from fhir_adapter.pipeline.build import Cohort
@@ -137,10 +138,10 @@ class CohortFrames:
 
     def findings(self, subject_id: str) -> tuple[AnyFinding, ...]:
         """Every finding about one person; `KeyError` when nobody has this id."""
-        found = next((one for one in self.cohort.told if subject_id in one.subject.patient_ids), None)
+        found = next((one for one in self.cohort.told if subject_id in one.patient_ids), None)
         if found is None:
             raise KeyError("no such person")
-        return found.findings
+        return found.unpacked().findings
 
     def _curve(self, name: str) -> Curve | None:
         endpoint: Endpoint | None = next((one for one in get_args(Endpoint) if one == name), None)
@@ -180,7 +181,9 @@ def build(study: StudyFolder, source: str | Path) -> CohortFrames:
 
 def _frames(store: Store, study: StudyFolder) -> CohortFrames:
     tables = InMemory()
-    return CohortFrames(build_cohort(store, study, place=tables, whole=True), tables.files)
+    cohort = build_cohort(store, study, place=tables, whole=True)
+    del tables.files[FINDINGS]  # most of what is written, and told of each person by the cohort itself
+    return CohortFrames(cohort, tables.files)
 
 
 def _read_csv(table: bytes) -> pd.DataFrame:

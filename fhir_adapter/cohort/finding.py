@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 from fhir_adapter.cohort.events import Event, Evidence, Frozen, Source
@@ -41,6 +41,16 @@ class Finding(Frozen, Generic[V]):
     sources: tuple[str, ...] = ()
     parameters: Mapping[str, Json] = {}
     review: Review | None = None
+
+    def __reduce__(self) -> tuple[Callable[[dict[Any, Any]], AnyFinding], tuple[dict[Any, Any]]]:
+        """`Finding[Index]` has no name in this module by which pickle would find it again; it is a Finding."""
+        return _unpickled, (self.__getstate__(),)
+
+
+def _unpickled(state: dict[Any, Any]) -> AnyFinding:
+    found: AnyFinding = Finding.__new__(Finding)
+    found.__setstate__(state)
+    return found
 
 
 def step(

@@ -11,6 +11,7 @@ from fhir_adapter.cohort.finding import AnyFinding
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.cohort.study import Study
 from fhir_adapter.cohort.tallies import Tallies
+from fhir_adapter.judging.packed import Packed, pack
 from fhir_adapter.judging.person import Chart, Told, tell_of
 from fhir_adapter.mapping.assemble import Assembled
 from fhir_adapter.mapping.reading import Reader, Unmapped
@@ -25,12 +26,15 @@ FINDINGS, SUBJECTS = "findings.ndjson", "subjects"
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of every person. `written`: for the tables of the cohort too. `whole`: for all that there is."""
+    """What is asked of every person. `written`: for the tables of the cohort too. `whole`: for all that is told of
+    them. `gaps`: for what of their records is not known.
+    """
 
     folder: StudyFolder
     reader: Reader
     written: bool = False
     whole: bool = False
+    gaps: bool = False
 
     @property
     def study(self) -> Study:
@@ -42,7 +46,8 @@ class Answer:
     """What became of some people, in the order in which they came.
 
     `text` are lines of the tables by file name, `subjects` rows for the Parquet table. `reviewed` are the findings
-    about people of whom the adjudication file speaks, by subject id. Only if asked for: all `told` and `unmapped`.
+    about people of whom the adjudication file speaks, by subject id. Only if asked for: all `told`; or all `unmapped`,
+    and the step at which each left who is not in the cohort.
     """
 
     people: int
@@ -53,8 +58,9 @@ class Answer:
     times: list[EventTime] = field(default_factory=list)
     tallies: Tallies = field(default_factory=Tallies)
     reviewed: dict[str, tuple[AnyFinding, ...]] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    told: list[Packed] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
+    left_at: dict[str, str] = field(default_factory=dict)
 
 
 def judge_people(asked: Asked, charts: Sequence[Chart]) -> Answer:
@@ -65,7 +71,7 @@ def judge_people(asked: Asked, charts: Sequence[Chart]) -> Answer:
         _count(answer.tallies, told, mapped)
         if told:
             _keep(answer, told, asked)
-    if asked.whole:
+    if asked.gaps:
         answer.unmapped = [one for _, mapped in everybody for one in mapped.unmapped]
     if asked.written:
         _write(answer, [told for told, _ in everybody if told], asked.study)
@@ -97,10 +103,12 @@ def _keep(answer: Answer, told: Told, asked: Asked) -> None:
         answer.cases.append(case_of(told.judged))
         answer.courses += [course] if course else []
         answer.times += told.times
+    elif asked.gaps:
+        answer.left_at[told.subject.subject_id] = told.judged.exit.step
     if not asked.folder.rulings.people.isdisjoint(told.subject.patient_ids):
         answer.reviewed[told.subject.subject_id] = told.findings
     if asked.whole:
-        answer.told.append(told)
+        answer.told.append(pack(told))
 
 
 def _write(answer: Answer, people: Sequence[Told], study: Study) -> None:

@@ -6,8 +6,9 @@ at once; what stays in memory is a row of numbers for the statistics, and counts
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ from fhir_adapter.cohort.tallies import Tallies
 from fhir_adapter.engine import Engine, Serial
 from fhir_adapter.errors import UsageError
 from fhir_adapter.judging.batch import FINDINGS, SUBJECTS, Answer, Asked, judge_people
+from fhir_adapter.judging.packed import Packed
 from fhir_adapter.judging.person import Told, tell_of
 from fhir_adapter.mapping.reading import Unmapped
 from fhir_adapter.mapping.study import StudyFolder
@@ -42,8 +44,9 @@ from fhir_adapter.store import View
 class Cohort:
     """Everybody, judged: rows about who is in, in order of their id, and counts of everything else.
 
-    `courses` are those of everybody in a small cohort, and empty in a large one. `told` and `unmapped` are about
-    everybody, if that was asked for; otherwise nothing but the files of the cohort says so much.
+    `courses` are those of everybody in a small cohort, and empty in a large one. If that was asked for, `told` is
+    everything about everybody, `unmapped` what is not known of anybody's records, and `left_at` the step at which each
+    left who is not in the cohort; otherwise nothing but the files of the cohort says so much.
     """
 
     study: Study
@@ -53,8 +56,9 @@ class Cohort:
     flow: tuple[FlowRow, ...]
     tallies: Tallies
     decided: tuple[Decided, ...]
-    told: tuple[Told, ...] = ()
+    told: tuple[Packed, ...] = ()
     unmapped: tuple[Unmapped, ...] = ()
+    left_at: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def agreement(self) -> tuple[Estimate, ...]:
@@ -70,14 +74,16 @@ def build(
     say: Progress | None = None,
     place: Place | None = None,
     whole: bool = False,
+    gaps: bool = False,
 ) -> Cohort:
     """Map and judge everybody in the store, as it is or as it was. The answer is the same whatever the engine.
 
-    The files of `cohort/` are written to `place`, if there is one; `whole` keeps everything about everybody.
+    The files of `cohort/` are written to `place`, if there is one. `whole` keeps everything about everybody, packed;
+    `gaps` keeps what of their records is not known.
     """
     charts = Charts(view, folder)
     _check_rulings(folder.rulings, charts)
-    asked = Asked(folder, charts.reader(), written=place is not None, whole=whole)
+    asked = Asked(folder, charts.reader(), written=place is not None, whole=whole, gaps=gaps)
     found, say = _Found(charts.tallies()), say or Progress()
     with ExitStack() as stack:
         files = _Files(place, stack) if place else None
@@ -120,8 +126,9 @@ class _Found:
         self._courses: list[Course] = []
         self._times: list[EventTime] = []
         self._reviewed: dict[str, tuple[AnyFinding, ...]] = {}
-        self._told: list[Told] = []
+        self._told: list[Packed] = []
         self._unmapped: list[Unmapped] = []
+        self._left_at: dict[str, str] = {}
         self._graded: dict[Graded, Graded] = {}
 
     def add(self, answer: Answer) -> None:
@@ -132,6 +139,7 @@ class _Found:
         self._reviewed |= answer.reviewed
         self._told += answer.told
         self._unmapped += answer.unmapped
+        self._left_at |= answer.left_at
         if len(self._people) <= MOST_LANES:
             self._courses += answer.courses
         else:
@@ -154,6 +162,7 @@ class _Found:
             decided=decisions(rulings, subject_of, self._reviewed),
             told=tuple(self._told),
             unmapped=tuple(sorted(self._unmapped)),
+            left_at=self._left_at,
         )
 
 

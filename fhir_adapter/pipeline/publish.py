@@ -56,8 +56,9 @@ class Material:
         if self.settings.deqm:
             found = as_deqm(found, self.estimates)
         if self.individual:
-            everybody = [(one.judged, one.times) for one in self.cohort.told if isinstance(one.judged, Judgement)]
-            found += build_individual(everybody, self.estimates, study, **period)
+            everybody = (packed.unpacked() for packed in self.cohort.told)
+            included = ((one.judged, one.times) for one in everybody if isinstance(one.judged, Judgement))
+            found += build_individual(included, self.estimates, study, **period)
         found = tuple(replace(one, resource=with_base(one.resource, self.settings.canonical)) for one in found)
         return as_r5(found) if release == "5.0" else found
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhir_adapter.cohort.judgement import Excluded
 from fhir_adapter.fhir.r4 import Observation, decode
 from fhir_adapter.fhir.record import Record, Unreadable
 from fhir_adapter.mapping.gaps import Gap, gaps_of, undecided_people
@@ -59,7 +58,7 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
     study = study_of(settings)
     with Store.reopen(OutputFolder(settings.out).store) as store:
         view = known(store).view
-        cohort, passed_over = build(view, study, whole=True), recall_passed_over(view)
+        cohort, passed_over = build(view, study, gaps=True), recall_passed_over(view)
         gaps = gaps_of(cohort.unmapped)
         seen = _observations(gaps, view.of_type("Observation"))
     relevance = read_relevance(common_folder(study.folder) / "relevance.toml", study.terms, study.units)
@@ -74,7 +73,7 @@ def list_unmapped(settings: Settings, say: Progress) -> Listed:
     return Listed(
         appraised,
         undecided,
-        people=len(cohort.told),
+        people=cohort.tallies.included + cohort.tallies.excluded,
         included=len(cohort.people),
         passed_over=passed_over,
         folder=folder,
@@ -107,10 +106,8 @@ def _appraised(
     """The people about whom an answer could change, and every gap in the order in which it should be looked at."""
     looked_at = [(gap, seen.get(_key(gap), []) if gap.table == "observation" else []) for gap in gaps]
     open_gaps = [gap for gap, examples in looked_at if not relevance.ruled_out(gap, examples)]
-    judged = [(one.subject.subject_id, one.judged) for one in cohort.told]
-    left_at = {name: one.exit.step for name, one in judged if isinstance(one, Excluded)}
     included = frozenset(one.subject_id for one in cohort.people)
-    undecided = undecided_people(open_gaps, included, left_at)
+    undecided = undecided_people(open_gaps, included, cohort.left_at)
     found = [relevance.appraise(gap, undecided, examples) for gap, examples in looked_at]
     return undecided, tuple(sorted(found, key=lambda one: (_ORDER.index(one.matters), -one.gap.records)))
 

@@ -27,6 +27,7 @@ from fhir_adapter.pipeline import charts, continue_from_store
 from fhir_adapter.pipeline.build import build, find_person
 from fhir_adapter.pipeline.charts import Charts
 from fhir_adapter.progress import Progress
+from fhir_adapter.publish import parquet_tables
 from fhir_adapter.publish.parquet_tables import ParquetTable, cells, parquet_table
 from fhir_adapter.publish.places import InMemory
 from fhir_adapter.settings import Settings
@@ -91,6 +92,16 @@ def test_processes_leave_the_same_bytes(
         assert built(store, study, engine) == expected
 
 
+def test_processes_tell_as_much_of_everybody(store: Store, study: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = build(store, study, whole=True, gaps=True)
+    monkeypatch.setattr(charts, "_PEOPLE", 4)
+    with opened("processes", 2) as engine:
+        there = build(store, study, engine=engine, whole=True, gaps=True)
+    assert [one.unpacked() for one in there.told] == [one.unpacked() for one in here.told]
+    assert (there.unmapped, there.left_at) == (here.unmapped, here.left_at)
+    assert len(there.left_at) == there.tallies.excluded > 0
+
+
 @pytest.mark.parametrize("people", [1, 1000])
 def test_it_does_not_matter_how_many_people_are_judged_at_once(
     people: int, store: Store, study: StudyFolder, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -103,7 +114,7 @@ def test_it_does_not_matter_how_many_people_are_judged_at_once(
 def test_a_person_who_is_asked_for_is_told_as_in_the_cohort(store: Store, study: StudyFolder) -> None:
     whole = build(store, study, whole=True)
     assert len(whole.told) > 10
-    for told in whole.told[::7]:
+    for told in (packed.unpacked() for packed in whole.told[::7]):
         for patient in told.subject.patient_ids:
             assert find_person(store, study, patient) == told
 
@@ -123,14 +134,15 @@ class Looking(Progress):
         self.alive.append(sum(isinstance(one, Judgement) for one in gc.get_objects()))
 
 
+@pytest.mark.parametrize("whole", [False, True])
 def test_nobody_is_held_as_a_whole_after_their_batch(
-    store: Store, study: StudyFolder, monkeypatch: pytest.MonkeyPatch
+    whole: bool, store: Store, study: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(charts, "_PEOPLE", 3)
     gc.collect()
     before = sum(isinstance(one, Judgement) for one in gc.get_objects())
     look = Looking()
-    cohort = build(store, study, say=look, place=InMemory())
+    cohort = build(store, study, say=look, place=InMemory(), whole=whole)
     assert len(cohort.people) >= 10
     assert max(look.alive) - before <= 3
     assert look.done[-1] == (cohort.tallies.included + cohort.tallies.excluded,) * 2
@@ -166,6 +178,7 @@ def test_a_big_batch_is_one_of_few_people(store: Store, study: StudyFolder, monk
 def test_a_parquet_table_does_not_depend_on_how_its_rows_come(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"subject_id": f"P{number}", "patient_ids": [f"P{number}"] * (number % 3)} for number in range(50)]
     whole = parquet_table("subjects", rows)
+    monkeypatch.setattr(parquet_tables, "_AT_ONCE", 7)
     grown = ParquetTable("subjects")
     for row in rows:
         grown.add(cells("subjects", [row]))

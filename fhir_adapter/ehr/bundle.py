@@ -9,10 +9,11 @@ from functools import cached_property
 
 import msgspec
 
+from fhir_adapter.ehr.bundle_cut import cut
 from fhir_adapter.ehr.json_text import UNREADABLE, NotWhole, cut_out_array, looks_like_markup, without_bom
 from fhir_adapter.ehr.outcome import Issue, read_issues
 from fhir_adapter.fhir.quarantine import Quarantined, set_aside
-from fhir_adapter.fhir.record import Record, Unreadable, read_record
+from fhir_adapter.fhir.record import Record, Unreadable, read_record, read_records
 
 
 class Malformed(ValueError):
@@ -62,7 +63,8 @@ class Bundle(msgspec.Struct, frozen=True, dict=True):
     """The Bundle itself. `next` and `own` (what the server says it was asked) are links as written.
 
     `read` are its entries taken apart; None when one of them cannot be read. What was written is kept as a whole until
-    somebody asks for the `entries` one by one.
+    somebody asks for the `entries` one by one. `filed` are its resources where they are filed already, each with the
+    mode of its entry.
     """
 
     type: str
@@ -71,6 +73,7 @@ class Bundle(msgspec.Struct, frozen=True, dict=True):
     own: str | None
     read: list[Entry] | None
     _written: bytes | tuple[bytes, ...]
+    filed: list[tuple[Record, str]] | None = None
 
     @cached_property
     def entries(self) -> tuple[bytes, ...]:
@@ -100,6 +103,19 @@ class _SoundBundle(_Frame):
     entry: list[Entry] | None = None
 
 
+class _Hole(msgspec.Struct, gc=False):
+    """An entry without its resource."""
+
+    resource: None
+    fullUrl: str = ""
+    search: _Search | None = None
+
+
+class _Rest(_Frame):
+    entry: list[_Hole] = []
+
+
+_rests = msgspec.json.Decoder(_Rest)
 _sound_bundles = msgspec.json.Decoder(_SoundBundle)
 _bundles = msgspec.json.Decoder(_Bundle)
 _entries = msgspec.json.Decoder(Entry)
@@ -118,6 +134,27 @@ def read_bundle(body: bytes) -> Bundle:
         return _read_leniently(text)
 
 
+def read_page(body: bytes) -> Bundle:
+    """As `read_bundle`; a page as most of them are comes with its resources filed."""
+    return _filed(without_bom(body)) or read_bundle(body)
+
+
+def _filed(text: bytes) -> Bundle | None:
+    """The Bundle if it can be cut, with the proof that it was cut where its resources are."""
+    if (parts := cut(text)) is None:
+        return None
+    try:
+        rest = _rests.decode(parts.rest)
+    except UNREADABLE:
+        return None
+    if rest.resourceType != "Bundle" or len(rest.entry) != len(parts.resources):
+        return None
+    if (records := read_records(parts.resources)) is None:
+        return None
+    modes = [one.search.mode if one.search else "" for one in rest.entry]
+    return _bundle(rest, text, text, filed=list(zip(records, modes, strict=True)))
+
+
 def _read_leniently(text: bytes) -> Bundle:
     """The Bundle around entries of which one is not as it should be."""
     try:
@@ -129,11 +166,17 @@ def _read_leniently(text: bytes) -> Bundle:
         return _bundle(*_read_around_damage(text))
 
 
-def _bundle(frame: _Frame, text: bytes, written: bytes | tuple[bytes, ...], read: list[Entry] | None = None) -> Bundle:
+def _bundle(
+    frame: _Frame,
+    text: bytes,
+    written: bytes | tuple[bytes, ...],
+    read: list[Entry] | None = None,
+    filed: list[tuple[Record, str]] | None = None,
+) -> Bundle:
     if frame.resourceType != "Bundle":
         raise NotABundle(_what_came(text), read_issues(text))
     links = frame.link or []
-    return Bundle(frame.type, _total(frame.total), _link(links, "next"), _link(links, "self"), read, written)
+    return Bundle(frame.type, _total(frame.total), _link(links, "next"), _link(links, "self"), read, written, filed)
 
 
 def _read_around_damage(text: bytes) -> tuple[_Frame, bytes, tuple[bytes, ...]]:

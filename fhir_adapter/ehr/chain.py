@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from fhir_adapter.ehr.bundle import Bundle, Malformed, NotABundle, read_bundle
+from fhir_adapter.ehr.bundle import Bundle, Malformed, NotABundle, read_bundle, read_page
 from fhir_adapter.ehr.failures import Exhausted, Forbidden
 from fhir_adapter.ehr.outcome import Issue, codes_of
 from fhir_adapter.ehr.page import Page
@@ -158,7 +158,7 @@ class Chain:
 
         def judge(answer: Answer) -> str:
             try:
-                parsed[:] = [read_bundle(answer.body)]
+                parsed[:] = [read_page(answer.body)]
             except Malformed as malformed:
                 return malformed.reason
             return ""
@@ -220,6 +220,8 @@ def _content(contents: Contents, bundle: Bundle) -> bytes:
     """What tells a page from another one: every record's version and size, which cost less than all bytes; these where
     there is anything but records.
     """
-    if len(contents.records) < len(bundle.read or bundle.entries):
+    if len(contents.records) < len(bundle.filed or bundle.read or bundle.entries):
         return b"\0".join(bundle.entries)
-    return "\0".join([f"{one.source} {one.last_updated} {len(one.body)}" for one in contents.records]).encode()
+    return "\0".join(
+        [f"{one.type} {one.id} {one.version} {one.last_updated} {len(one.body)}" for one in contents.records]
+    ).encode()

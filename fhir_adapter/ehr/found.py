@@ -19,7 +19,9 @@ class Found:
         self.issues: list[Issue] = []
         self.matches: set[str] = set()
         self._type, self._number = type, number
-        if bundle.read is None or not self._place_all(bundle.read):
+        for record, mode in bundle.filed or ():
+            self._place(record, mode)
+        if bundle.filed is None and (bundle.read is None or not self._place_all(bundle.read)):
             for position, raw in enumerate(bundle.entries, start=1):
                 self._read(raw, position)
 

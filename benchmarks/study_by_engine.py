@@ -12,16 +12,18 @@ from pathlib import Path
 
 from costs import tell
 
-from fhir_adapter.ehr.folder import scan
-from fhir_adapter.ehr.gather import Search, gather
-from fhir_adapter.ehr.parts import batches, parts_of
 from fhir_adapter.engine import opened
-from fhir_adapter.fhir.r4 import READ_TYPES
-from fhir_adapter.mapping.study import read_study
-from fhir_adapter.pipeline.fetching.candidates import SHARED, candidates
 
 
 def main() -> None:
+    # Workers read this file as they read the command's, which imports as little before it knows what is asked for.
+    from fhir_adapter.ehr.folder import scan
+    from fhir_adapter.ehr.gather import Search, gather
+    from fhir_adapter.ehr.parts import batches, parts_of
+    from fhir_adapter.fhir.r4 import READ_TYPES
+    from fhir_adapter.mapping.study import read_study
+    from fhir_adapter.pipeline.fetching.candidates import SHARED, candidates
+
     name, workers, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     study = read_study("bsab-cart-dlbcl")
 

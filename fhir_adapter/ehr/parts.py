@@ -10,7 +10,8 @@ import msgspec
 from fhir_adapter.ehr.blocks import BLOCK_BYTES, Block, Overlong, ranges, read_blocks
 from fhir_adapter.ehr.folder import MAX_RESOURCE_BYTES, FolderFile, opened_whole
 
-PART_BYTES = 1 << 28
+# So small that several workers end at about the same time; what a task costs by itself is a thousandth of reading it.
+PART_BYTES = 1 << 26
 # One program wrote a file: so many places of it tell how it writes. A compressed file cannot be entered in the middle.
 _PLACES = 32
 ONE_BLOCK_IN = 16
@@ -39,15 +40,15 @@ def parts_of(file: FolderFile, width: int = 0, *, alike: bool = False) -> list[P
 
 
 def batches(parts: Iterable[Part], width: int = 0) -> Iterator[tuple[Part, ...]]:
-    """Parts in their order, so many together that they come to `width` bytes: a folder may hold many small files."""
+    """Parts in their order, as many together as come to `width` bytes: a folder may hold many small files."""
     batch: list[Part] = []
     size = 0
     for part in parts:
-        batch.append(part)
-        size += size_of(part)
-        if size >= (width or PART_BYTES):
+        if batch and size + size_of(part) > (width or PART_BYTES):
             yield tuple(batch)
             batch, size = [], 0
+        batch.append(part)
+        size += size_of(part)
     if batch:
         yield tuple(batch)
 

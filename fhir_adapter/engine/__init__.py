@@ -18,6 +18,10 @@ EngineName = Literal["serial", "processes", "spark"]
 class Engine(Protocol):
     """Who does the work."""
 
+    def expect(self, *functions: Callable[..., object]) -> None:
+        """Work made of these will be asked for soon: whoever does it can get ready meanwhile."""
+        ...
+
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         """The answers in the order of the tasks.
 
@@ -31,6 +35,9 @@ class Engine(Protocol):
 
 class Serial:
     """One task after the other, in this process."""
+
+    def expect(self, *functions: Callable[..., object]) -> None:
+        """Nothing is to be got ready."""
 
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         return map(work, tasks)

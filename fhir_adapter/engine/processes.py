@@ -7,12 +7,13 @@ because this process is gone, they end at once, whatever they are doing.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -36,6 +37,7 @@ class Processes:
         self._workers = workers or _cores()
         self._pool: ProcessPoolExecutor | None = None
         self._leash: Connection | None = None
+        self._getting_ready: threading.Thread | None = None
 
     def __enter__(self) -> Processes:
         return self
@@ -43,10 +45,24 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._getting_ready:
+            self._getting_ready.join()
         if self._leash:
             self._leash.close()
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+
+    def expect(self, *functions: Callable[..., object]) -> None:
+        """The processes are started while this one does something else."""
+        if self._pool is None and self._getting_ready is None:
+            self._getting_ready = threading.Thread(target=self._get_ready, args=(functions,), daemon=True)
+            self._getting_ready.start()
+
+    def _get_ready(self, functions: Collection[object]) -> None:
+        with contextlib.suppress(OSError, BrokenProcessPool):  # it is told when work is asked for
+            pool = self._start(functions)
+            for _ in range(self._workers):
+                pool.submit(os.getpid)
 
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         """As `Engine.map` says. A task that is alone is done here."""
@@ -73,11 +89,16 @@ class Processes:
                 one.cancel()
 
     def _started(self, work: Callable[[T], R]) -> ProcessPoolExecutor:
+        if self._getting_ready:
+            self._getting_ready.join()
+        return self._start((work.func, *work.args) if isinstance(work, partial) else (work,))
+
+    def _start(self, named: Collection[object]) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context(_how())
             if context.get_start_method() == "forkserver":
-                named: Callable[..., object] = work.func if isinstance(work, partial) else work
-                context.set_forkserver_preload([named.__module__])  # imported once, and not by every process
+                modules = [one.__module__ for one in named if hasattr(one, "__module__")]
+                context.set_forkserver_preload(modules)  # imported once, and not by every process
             on_leash, self._leash = context.Pipe(duplex=False)
             self._pool = ProcessPoolExecutor(self._workers, context, initializer=_hang_on, initargs=(on_leash,))
         return self._pool

@@ -59,6 +59,9 @@ class Spark:
             self._session.end()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
+    def expect(self, *functions: Callable[..., object]) -> None:
+        """A cluster is there already, or is asked for when there is work for it."""
+
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         """As `Engine.map` says. A task that is alone is done here."""
         alone, tasks = looked_ahead(tasks)

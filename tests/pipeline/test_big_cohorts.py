@@ -188,7 +188,7 @@ def test_a_parquet_table_does_not_depend_on_how_its_rows_come(monkeypatch: pytes
 # Other processes
 
 
-class Breaking:
+class Breaking(Serial):
     """An engine that loses a worker after the first answer."""
 
     def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:

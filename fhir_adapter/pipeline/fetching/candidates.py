@@ -46,6 +46,8 @@ def candidates(
     People of whom the site says something beside the folder are read about whatever their treatments. With `every_line`
     no file is left out for its name.
     """
+    if len(list(batches(map(Part, files)))) > 1:
+        engine.expect(discover, Treatments.concern)
     named = {file.name: "" if every_line else holds_only(file) for file in files}
 
     def parts(types: Collection[str]) -> list[tuple[Part, ...]]:

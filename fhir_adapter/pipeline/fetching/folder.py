@@ -24,6 +24,7 @@ from fhir_adapter.store import Store
 
 # An answer of a task is held in memory, and once more where it is packed to travel.
 _ANSWER_BYTES = 1 << 24
+_MUCH = 1 / 16  # of the people; to hand so much over costs more than to read it
 _HERE = Serial()
 
 
@@ -65,7 +66,7 @@ def _whole(file: FolderFile) -> tuple[str, Iterator[Page]]:
 
 
 def _portions(files: Sequence[FolderFile], about: Candidates, engine: Engine, *, every_line: bool) -> Iterator[Portion]:
-    """Everything about them. Where that is much of a file, it is read here: to hand it over costs more than to read."""
+    """Everything about them. Where that is much of a file, it is read here."""
     search = Search(about.people, SHARED)
     alike = ((file, not every_line and search.finds_alike(file)) for file in files)
     tasks = batches(part for file, usual in alike for part in parts_of(file, alike=usual))
@@ -77,8 +78,8 @@ def _portions(files: Sequence[FolderFile], about: Candidates, engine: Engine, *,
 
 
 def _travels(share: float, parts: tuple[Part, ...]) -> bool:
-    """Is the answer of a task small enough to be held in memory?"""
-    return share * sum(map(size_of, parts)) <= _ANSWER_BYTES
+    """Is the answer of a task worth its way, and small enough to be held in memory?"""
+    return share <= _MUCH and share * sum(map(size_of, parts)) <= _ANSWER_BYTES
 
 
 def _told(about: Candidates) -> str:

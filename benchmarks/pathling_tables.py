@@ -19,7 +19,7 @@ from pathlib import Path
 
 from costs import cost
 from environments import HOME, environment
-from hospital import generated
+from hospital import BYTES_A_PERSON, STUDYS_SHARE, write_hospital
 
 PATHLING, JAVA, DELTA = "9.4.0", "21.0.8.2", "4.0.0"
 JARS = (
@@ -76,8 +76,11 @@ def main() -> None:
     asked.add_argument("--keep", type=Path)
     given = asked.parse_args()
     pathling = Pathling()
-    with generated(given.megabytes) as folder, tempfile.TemporaryDirectory(prefix="fhir-adapter-bench-") as work:
-        tables, people = given.keep or Path(work) / "tables", folder.parent / "ids-study.txt"
+    with tempfile.TemporaryDirectory(prefix="fhir-adapter-bench-") as work:
+        folder, tables, people = Path(work) / "hospital", given.keep or Path(work) / "tables", Path(work) / "people.txt"
+        known = write_hospital(folder, given.megabytes * 1_000_000 // BYTES_A_PERSON, STUDYS_SHARE)
+        people.write_text(" ".join(known), encoding="utf-8")
+        (folder / "truth.json").unlink()
         encoding, _ = pathling.seconds("encode", folder, tables)
         asking, about = pathling.seconds("ask", tables, people)
         ours = {

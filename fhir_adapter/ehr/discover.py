@@ -17,8 +17,10 @@ from fhir_adapter.ehr.contents import Contents
 from fhir_adapter.ehr.folder import MAX_RESOURCE_BYTES, FolderFile, opened_whole, read_pages
 from fhir_adapter.ehr.json_text import UNREADABLE, without_bom
 from fhir_adapter.ehr.ndjson import Line
+from fhir_adapter.ehr.parquet import CONTAINED
 from fhir_adapter.ehr.parts import Part, read_here_and_there
 from fhir_adapter.errors import StreamIncomplete
+from fhir_adapter.fhir.quarantine import Quarantined
 from fhir_adapter.fhir.r4 import PatientLink
 from fhir_adapter.fhir.record import Record, Unreadable, patient_id, person_of, read_record
 from fhir_adapter.fhir.resource_types import kind_of
@@ -88,8 +90,9 @@ class _Looking:
 
     def through(self, part: Part) -> None:
         if part.file.kind != "ndjson":
-            for page in read_pages(part.file):
+            for page in read_pages(part.file, elements=Told.__struct_fields__):
                 self._add_records(page.records)
+                self._add_unknown(page.quarantined)
             return
         for block in _blocks(part):
             told = _told_in(block)
@@ -104,6 +107,10 @@ class _Looking:
             with contextlib.suppress(*UNREADABLE):
                 told = (read_told(record.body),)
                 self._add(told, self._meanings(told), record.person)
+
+    def _add_unknown(self, quarantined: Iterable[Quarantined]) -> None:
+        """Nobody knows what was given, so it may have been what matters."""
+        self.found.people |= {read_record(one.body).person for one in quarantined if one.reason == CONTAINED} - {""}
 
     def _add(self, resources: Iterable[Told], meanings: Iterable[_Meaning], person: str = "") -> None:
         for told, meaning in zip(resources, meanings, strict=True):

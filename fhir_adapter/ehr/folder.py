@@ -21,7 +21,7 @@ from fhir_adapter.ehr.delta import LOG, live_files
 from fhir_adapter.ehr.json_text import NotWhole, is_json, without_bom
 from fhir_adapter.ehr.ndjson import Line, read_lines
 from fhir_adapter.ehr.page import Page
-from fhir_adapter.ehr.parquet import LEFT_OUT, Damaged, is_table_of_resources, read_rows
+from fhir_adapter.ehr.parquet import LEFT_OUT, Damaged, Row, is_table_of_resources, read_rows
 from fhir_adapter.errors import StreamIncomplete, UsageError
 from fhir_adapter.fhir.resource_types import kind_of
 
@@ -129,16 +129,17 @@ def read_pages(
     file: FolderFile,
     *,
     people: Collection[str] | None = None,
+    elements: Collection[str] | None = None,
     page_resources: int = PAGE_RESOURCES,
     max_bytes: int = MAX_RESOURCE_BYTES,
 ) -> Iterator[Page]:
     """The resources of one file, in pages of about `page_resources`. With `people`, ids of Patients, what is only about
-    others may be left out.
+    others may be left out; with `elements`, every element but these.
 
     `StreamIncomplete` when the file is cut short or damaged, `UsageError` when it cannot be opened.
     """
     if file.kind == "parquet":
-        yield from _pages_of_rows(file, people, page_resources)
+        yield from _pages_of_rows(file, read_rows(file.path, file.type, people, elements), page_resources)
         return
     with opened_whole(file) as opened:
         if file.kind == "ndjson":
@@ -164,10 +165,10 @@ def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: in
         yield contents.page(number)
 
 
-def _pages_of_rows(file: FolderFile, people: Collection[str] | None, size: int) -> Iterator[Page]:
+def _pages_of_rows(file: FolderFile, rows: Iterator[Row], size: int) -> Iterator[Page]:
     number, contents = 1, Contents(file.name)
     try:
-        for row in read_rows(file.path, file.type, people):
+        for row in rows:
             place = f"row-{row.number}"
             if row.reason:
                 contents.set_aside(row.text, row.reason, place)

@@ -71,14 +71,16 @@ def is_table_of_resources(path: Path) -> bool:
         return False
 
 
-def read_rows(path: Path, type: str, people: Collection[str] | None = None) -> Iterator[Row]:
-    """The resources of this type in a table. With `people`, ids of Patients, what names nobody else but others may be
-    left out. Raises `Damaged`, and `OSError` when it cannot be read.
+def read_rows(
+    path: Path, type: str, people: Collection[str] | None = None, elements: Collection[str] | None = None
+) -> Iterator[Row]:
+    """The resources of this type in a table. With `people`, ids of Patients, what names only others may be left out;
+    with `elements`, any other element. Raises `Damaged`, and `OSError` when it cannot be read.
     """
     import pyarrow as pa
 
     table, first = _opened(path), 1
-    columns = _columns_in_use(table)
+    columns = [one for one in _columns_in_use(table) if elements is None or one.split(".")[0] in elements]
     try:
         for batch in table.iter_batches(_ROWS, columns=columns, use_threads=False):
             wanted = _wanted(batch, type, people)

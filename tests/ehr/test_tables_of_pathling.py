@@ -97,6 +97,16 @@ def test_a_drug_that_stood_inside_its_record_makes_the_folder_incomplete(tmp_pat
         assert [one.reason for one in store.quarantine()] == [CONTAINED] * 4
 
 
+def test_whoever_was_given_something_unknown_is_read_about(tmp_path: Path) -> None:
+    reference = pa.struct({"reference": pa.string()})
+    dose = {"id": "d", "subject": {"reference": "Patient/p"}, "medicationReference": {"reference": "#drug"}}
+    table(tmp_path / "in", "MedicationAdministration", [dose], subject=reference, medicationReference=reference)
+    table(tmp_path / "in", "Patient", [{"id": "p"}, {"id": "q"}])
+    ended = run(tmp_path / "in", tmp_path / "out")
+    assert ended.code == 5
+    assert "1 of 2 Patients" in ended.told
+
+
 def test_the_report_says_what_tables_cannot_hold(tmp_path: Path) -> None:
     assert run(TABLES, tmp_path / "out", "unreadable_lines = 4").code == 0
     assert LEFT_OUT in (tmp_path / "out" / "report" / "index.html").read_text("utf-8")

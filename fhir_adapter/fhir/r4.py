@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache, reduce
-from operator import or_
-from typing import TypeAlias, get_args, get_type_hints
+from operator import attrgetter, or_
+from typing import TypeAlias, get_args
 
 import msgspec
 
@@ -367,16 +367,15 @@ def is_read(type: str) -> bool:
     return type in READ_TYPES or type in (*WEAKER_EVIDENCE.values(), *FURTHER_RECORDS.values())
 
 
-_REPEATED = ("code", "interpretation", "referenceRange")
-"""What a laboratory says about thousands of results in the very same words."""
+_REPEATED = {"category": b"[]", "code": b"{}", "interpretation": b"[]", "referenceRange": b"[]"}
+"""What a laboratory says about thousands of results in the very same words, and what stands for nothing."""
 
-_REMEMBERED = 4096
-_LONGEST = 4096
-"""Bytes: nobody says more about a result, and what is remembered must stay small."""
+_REMEMBERED, _LONGEST = 2048, 4096
+"""Of so many results, and of none that takes more bytes to say: what is remembered must stay small."""
 
 _AsWritten = msgspec.defstruct(
     "Observation",
-    [(name, msgspec.Raw, getattr(Observation(), name)) for name in _REPEATED],
+    [(name, msgspec.Raw, msgspec.Raw(absent)) for name, absent in _REPEATED.items()],
     bases=(Observation,),
     tag_field="resourceType",
     tag="Observation",
@@ -385,12 +384,14 @@ _AsWritten = msgspec.defstruct(
 )
 """An Observation whose repeated elements are still bytes."""
 
-_wanted = get_type_hints(Observation)
-_readers = {name: msgspec.json.Decoder(_wanted[name]).decode for name in _REPEATED}
-_remembering = {name: lru_cache(maxsize=_REMEMBERED)(read) for name, read in _readers.items()}
 _decoder: msgspec.json.Decoder[Resource] = msgspec.json.Decoder(
     reduce(or_, (_AsWritten if one is Observation else one for one in get_args(Resource)))
 )
+_read_repeated = msgspec.json.Decoder(
+    tuple[tuple[CodeableConcept, ...], CodeableConcept, tuple[CodeableConcept, ...], tuple[ReferenceRange, ...]]
+).decode
+_written = attrgetter(*_REPEATED)
+_remembered = lru_cache(maxsize=_REMEMBERED)(_read_repeated)
 
 
 def decode(body: bytes | memoryview | msgspec.Raw) -> Resource:
@@ -405,13 +406,11 @@ def decode(body: bytes | memoryview | msgspec.Raw) -> Resource:
 
 
 def _share(resource: Observation) -> None:
-    """Read the repeated elements: the same bytes are read once and give the same object.
+    """Read the repeated elements: the same bytes are read once and give the same objects.
 
     What is remembered of a code or of a laboratory's limits is then found without comparing their words.
     """
-    for name, remembering in _remembering.items():
-        written = getattr(resource, name)
-        if isinstance(written, msgspec.Raw):
-            body = bytes(written)
-            element = remembering(body) if len(body) <= _LONGEST else _readers[name](body)
-            msgspec.structs.force_setattr(resource, name, element)
+    body = b"[%b,%b,%b,%b]" % _written(resource)
+    found = _remembered(body) if len(body) <= _LONGEST else _read_repeated(body)
+    for name, element in zip(_REPEATED, found, strict=True):
+        msgspec.structs.force_setattr(resource, name, element)

@@ -115,14 +115,21 @@ def _pair(ends: list[str] | None) -> tuple[Decimal, Decimal] | None:
 
 def times(value: Decimal, factor: Decimal) -> Decimal | None:
     """The exact product; None for a value that is not finite, or of a length or size that no measurement has."""
-    if not value.is_finite() or len(value.as_tuple().digits) > _DIGITS // 2 or abs(value.adjusted()) > _DIGITS // 2:
-        return None
-    return _times(value, factor)
+    return _times(str(value), factor)
 
 
 @lru_cache(maxsize=_VALUES)
-def _times(value: Decimal, factor: Decimal) -> Decimal:
-    return _plain(_EXACTLY.multiply(value, factor))
+def _times(written: str, factor: Decimal) -> Decimal | None:
+    """By its text, because numbers of any length may be equal."""
+    value = Decimal(written)
+    return _plain(_EXACTLY.multiply(value, factor)) if _is_a_measurement(value) else None
+
+
+def _is_a_measurement(value: Decimal) -> bool:
+    """Finite, and of a length and size that a measurement can have."""
+    if not value.is_finite():
+        return False
+    return len(value.as_tuple().digits) <= _DIGITS // 2 and abs(value.adjusted()) <= _DIGITS // 2
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -31,6 +31,7 @@ OBSERVATIONS = st.fixed_dictionaries(
     {"resourceType": st.just("Observation")},
     optional={
         "id": TEXTS,
+        "category": st.lists(CONCEPTS) | NOT_AS_FHIR_HAS_IT,
         "code": CONCEPTS | NOT_AS_FHIR_HAS_IT,
         "interpretation": st.lists(CONCEPTS) | NOT_AS_FHIR_HAS_IT,
         "referenceRange": st.lists(RANGES) | NOT_AS_FHIR_HAS_IT,
@@ -83,7 +84,7 @@ def test_the_same_words_are_the_same_object_and_other_words_are_not() -> None:
     assert code_of("HGB") != code_of("hgb")
 
 
-@pytest.mark.parametrize("element", ["code", "interpretation", "referenceRange"])
+@pytest.mark.parametrize("element", ["category", "code", "interpretation", "referenceRange"])
 def test_text_that_is_not_utf8_is_refused_wherever_it_stands(element: str) -> None:
     bad = b'{"text":"\xff"}' if element == "code" else b'[{"text":"\xff"}]'
     with pytest.raises(Unreadable, match="unexpected-shape"):

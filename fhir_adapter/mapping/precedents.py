@@ -6,6 +6,7 @@ therefore remembered; the next needs only its own number, its day and the names 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -58,13 +59,15 @@ class Precedents:
     def keep(self, key: Key, precedent: Precedent) -> None:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[key] = precedent
+        with suppress(TypeError):
+            self._known[key] = precedent
 
 
 def key_of(resource: Observation, sex: Sex) -> Key | None:
     """All of an Observation by which a result is mapped, but its number, its day and its names.
 
-    None where more than that counts: parts, notes, a reason for having no value, and limits that depend on the age.
+    None where more than that counts: parts, notes, a reason for having no value, and limits that depend on the age. An
+    element that a mapper of laboratory results begins to read belongs here too.
     """
     number, specimen = resource.valueQuantity, resource.specimen
     if number is None or resource.component or resource.note or resource.dataAbsentReason:

@@ -75,7 +75,7 @@ class Units:
         bounds = [
             (limit, usual)
             for limit, usual in ((low, analyte.usual_low), (high, analyte.usual_high))
-            if limit is not None and usual is not None
+            if limit is not None and limit.is_finite() and usual is not None
         ]
         fitting = {
             factor: unit

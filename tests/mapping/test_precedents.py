@@ -50,6 +50,7 @@ LIMITS = st.sampled_from(
         {"low": {"value": 120}, "high": {"value": 160}},
         {"text": "F: 12-15; M: 13-17"},
         {"low": {"value": "sNaN"}},
+        {"high": {"value": "NaN"}},
         {"low": {"value": 11}, "age": {"low": {"value": 60, "unit": "a"}}},
         {"low": {"value": 12}, "age": {"high": {"value": 59, "unit": "a"}}},
     ]
@@ -68,6 +69,16 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "note": st.builds(lambda text: [{"text": text}], WORDS),
     "dataAbsentReason": st.just({"text": "unknown"}),
     "component": st.builds(lambda number: [{"code": CODES[0], "valueQuantity": number}], NUMBERS),
+    "category": st.builds(lambda text: [{"text": text}], WORDS),
+    "bodySite": st.builds(lambda text: {"text": text}, WORDS),
+    "performer": st.builds(lambda text: [{"display": text}], WORDS),
+    "subject": st.just({"reference": "Patient/other"}),
+    "issued": st.just("1999-01-01T00:00:00Z"),
+    "effectiveInstant": st.just("1999-01-01T00:00:00Z"),
+    "effectivePeriod": st.just({"start": "1999-01-01"}),
+    "valueCodeableConcept": st.builds(lambda text: {"text": text}, WORDS),
+    "valueInteger": st.just(7),
+    "valueBoolean": st.booleans(),
 }
 ONE_OR_TWO_CHANGES = st.lists(st.sampled_from(sorted(CHANGES)), min_size=1, max_size=2, unique=True).flatmap(
     lambda names: st.fixed_dictionaries({name: CHANGES[name] for name in names})
@@ -97,6 +108,10 @@ def test_no_answer_depends_on_what_was_mapped_before(
             expected = mapped(one, replace(reader, precedents=Precedents()))
             # Texts, for they also tell 5.0 from 5.
             assert repr(mapped(one, reader)) == repr(expected)
+
+
+def test_every_element_that_can_be_read_is_changed_here() -> None:
+    assert set(CHANGES) == set(Observation.__struct_fields__)
 
 
 PLATELETS = observation(CODES[1], valueQuantity={"value": 130, "unit": "10*9/L"})

@@ -35,6 +35,12 @@ def test_a_limit_that_is_no_number_is_no_limit(limit: str) -> None:
     assert (scale.lower_limit, scale.upper_limit) == (None, 160)
 
 
+@pytest.mark.parametrize("limit", ["NaN", "sNaN", "Infinity"])
+def test_no_unit_is_inferred_from_a_limit_that_is_no_number(limit: str) -> None:
+    odd = ReferenceRange(low=Quantity(value=Decimal(limit)))
+    assert study().reader([]).scale("hemoglobin", Quantity(), (odd,), None).unit == Quantity()
+
+
 def test_limits_for_an_age_are_read_anew_for_the_next_person() -> None:
     old = {"low": {"value": 50, "unit": "a"}}
     ranges = [

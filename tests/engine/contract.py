@@ -26,6 +26,11 @@ def test_work_may_bring_arguments_along(engine: Engine) -> None:
     assert list(engine.map(partial(work.times, 4), [1, 2, 3])) == [4, 8, 12]
 
 
+def test_work_that_was_expected_is_done_like_any_other(engine: Engine) -> None:
+    engine.expect(work.double, work.times)
+    assert list(engine.map(work.double, range(4))) == [0, 2, 4, 6]
+
+
 def test_an_engine_can_be_asked_again_and_for_two_things_at_once(engine: Engine) -> None:
     pairs = zip(engine.map(work.double, range(20)), engine.map(work.slowly, range(20)), strict=True)
     assert list(pairs) == [(2 * n, n) for n in range(20)]

@@ -36,6 +36,14 @@ def test_processes_do_the_work_elsewhere_and_on_several(processes: Engine) -> No
     assert os.getpid() not in set(processes.map(work.where, range(8)))
 
 
+def test_processes_that_were_expected_do_the_work_and_end_if_there_is_none() -> None:
+    with opened("processes", 2) as engine:
+        engine.expect(work.where)
+        assert os.getpid() not in set(engine.map(work.where, range(8)))
+    with opened("processes", 2) as engine:
+        engine.expect(work.where)
+
+
 def test_a_task_that_is_alone_is_done_here(processes: Engine) -> None:
     assert list(processes.map(work.where, [1])) == [os.getpid()]
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
+import multiprocessing
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from whole_runs import ROOT, files
 
-from fhir_adapter import pipeline
 from fhir_adapter.cohort.judgement import Judgement
 from fhir_adapter.engine import Engine, Serial, opened
 from fhir_adapter.errors import WorkerLost
@@ -188,29 +187,34 @@ def test_a_parquet_table_does_not_depend_on_how_its_rows_come(monkeypatch: pytes
 # Other processes
 
 
-class Breaking(Serial):
-    """An engine that loses a worker after the first answer."""
+class Killing(Progress):
+    """Kills whoever works for the run as soon as the first people are judged."""
 
-    def map(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-        yield work(next(iter(tasks)))
-        raise WorkerLost("a process came to an end", "run again")
+    def __init__(self) -> None:
+        self.killed = 0
+
+    def people(self, done: int, of: int) -> None:
+        for worker in [] if self.killed else multiprocessing.active_children():
+            worker.kill()
+            self.killed += 1
 
 
-def test_a_lost_worker_leaves_the_last_good_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def breaking(*_: object) -> Iterator[Engine]:
-        yield Breaking()
-
-    settings = Settings(out=tmp_path, publish=False)
+def test_workers_killed_in_the_middle_leave_the_last_good_results_and_the_next_run_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(out=tmp_path, publish=False, engine="processes", workers=2)
+    monkeypatch.setattr(charts, "_PEOPLE", 1)
     (tmp_path / "store").mkdir()
     landed(tmp_path / "store" / "landing.sqlite", "study12").close()
     continue_from_store(settings, NIGHT, "build", Progress())
-    before = files(tmp_path)
-    monkeypatch.setattr(pipeline, "opened", breaking)
-    with pytest.raises(WorkerLost):
-        continue_from_store(settings, NIGHT, "build", Progress())
+    before, killing = files(tmp_path), Killing()
+    with pytest.raises(WorkerLost, match="came to an end from outside"):
+        continue_from_store(settings, NIGHT, "build", killing)
+    assert killing.killed
     assert files(tmp_path) == before
     assert not list((tmp_path / ".generations").glob("*.part"))
+    continue_from_store(settings, NIGHT, "build", Progress())
+    assert files(tmp_path, "cohort") == {name: file for name, file in before.items() if name.startswith("cohort/")}
 
 
 def test_a_worker_imports_nothing_that_is_big(store: Store, study: StudyFolder, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ HOLDERS: list[Callable[[Json], Json]] = [
     lambda inner: {"id": "c", "contained": [inner], "search": {"mode": "x"}, "resourceType": "Group", "link": [{}]},
     lambda inner: {"resourceType": "Patient", "id": "p", "resource": inner},
 ]
-ODD = (None, 7, [], {"resourceType": "OperationOutcome", "issue": [{"code": "timeout"}]})
+ODD = (None, 7, [], {"resourceType": "OperationOutcome", "id": "o", "issue": [{"code": "timeout"}]})
 MEMBERS = ("link", "fullUrl", "resource", "search", "request")
 SPELLINGS: Mapping[str, Mapping[str, object]] = {
     "compact": {"separators": (",", ":"), "ensure_ascii": False},
@@ -49,7 +49,9 @@ def pages(draw: st.DrawFn) -> bytes:
         optional={
             "fullUrl": st.sampled_from(["https://ehr.example/fhir/Observation/a", "urn:uuid:1"]),
             "link": st.just([{"relation": "self", "url": "x"}]),
-            "search": st.sampled_from([{"mode": "match"}, {"mode": "include", "score": 1}, {}, None]),
+            "search": st.sampled_from(
+                [{"mode": "match"}, {"mode": "include", "score": 1}, {"mode": "outcome"}, {}, None]
+            ),
             "request": st.sampled_from([{"method": "GET"}] * 9 + [{"url": "resource"}]),
         },
     )
@@ -103,7 +105,9 @@ def test_pages_as_servers_write_them_can_be_cut(spelling: str, search: Json, pla
     "entry",
     [
         pytest.param(b'{"resource":{"resourceType":"Observation"}}', id="without an id"),
-        pytest.param(b'{"resource":{"resourceType":"OperationOutcome","id":"o"}}', id="a remark"),
+        pytest.param(
+            b'{"resource":{"resourceType":"OperationOutcome","id":"o"},"search":{"mode":"outcome"}}', id="a remark"
+        ),
         pytest.param(b'{"\\u0072esource":{"resourceType":"Observation","id":"a"}}', id="a name spelled with an escape"),
         pytest.param(b'{"resource" :{"resourceType":"Observation","id":"a"}}', id="a blank before the colon"),
         pytest.param(b'{"resource":{"resourceType":"A","id":"a"},"resource":{"resourceType":"B","id":"b"}}', id="two"),

@@ -146,7 +146,7 @@ class Front:
     def ask(self, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
         """Pass a request on; the answer of the server behind, in our own name."""
         behind = urlsplit(self.behind)
-        connection = http.client.HTTPConnection(behind.netloc, timeout=10)
+        connection = http.client.HTTPConnection(behind.netloc, timeout=60)
         headers = {name: text for name, text in request.headers.items() if name not in ("host", "accept-encoding")}
         try:
             target = self._renamed(self._other_names.get(request.target, request.target), back=True)

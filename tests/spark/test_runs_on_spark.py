@@ -26,7 +26,7 @@ COMMANDS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if li
 @pytest.fixture(autouse=True)
 def work_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve people are work for a cluster if it is cut finely enough. The clock stands still."""
-    monkeypatch.setattr(parts, "PART_BYTES", 50_000)
+    monkeypatch.setattr(parts, "PART_BYTES", 25_000)
     monkeypatch.setattr(charts, "_PEOPLE", 2)
     monkeypatch.setattr(stages, "now", lambda: "2026-01-01T00:00:00Z")
 

@@ -110,7 +110,9 @@ class _Looking:
 
     def _add_unknown(self, quarantined: Iterable[Quarantined]) -> None:
         """Nobody knows what was given, so it may have been what matters."""
-        self.found.people |= {read_record(one.body).person for one in quarantined if one.reason == CONTAINED} - {""}
+        for one in quarantined:
+            if one.reason == CONTAINED and (person := person_of(read_told(one.body))):
+                self.found.people.add(person)
 
     def _add(self, resources: Iterable[Told], meanings: Iterable[_Meaning], person: str = "") -> None:
         for told, meaning in zip(resources, meanings, strict=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -48,6 +48,7 @@ _ALSO_UNDER = {
 
 Element: TypeAlias = Mapping[str, object]
 Extensions: TypeAlias = Mapping[int, list[Element]]
+_DIGITS = Context(prec=38)  # as many as a column can have
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -122,7 +123,7 @@ def _wanted(batch: pa.RecordBatch, type: str, people: Collection[str] | None) ->
     """Which of some rows may be about these people, or about nobody."""
     if people is None:
         return list(range(batch.num_rows))
-    if type == "Patient":
+    if type == "Patient" and "id" in batch.schema.names:
         return [at for at, id in enumerate(batch.column("id").to_pylist()) if id in people]
     named = [_references(batch, element) for element in _ABOUT]
     return [at for at, those in enumerate(zip(*named, strict=True)) if _may_be_about(those, people)]
@@ -197,4 +198,4 @@ class _Restored:
         if not isinstance(scale, int):
             return value.normalize()
         self.is_cut |= scale > -int(value.as_tuple().exponent)
-        return value.quantize(Decimal(1).scaleb(-scale))
+        return value.quantize(Decimal(1).scaleb(-scale), context=_DIGITS)

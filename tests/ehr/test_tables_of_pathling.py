@@ -137,6 +137,25 @@ def test_a_number_with_more_decimals_than_the_table_holds_is_set_aside(tmp_path:
     ]
 
 
+def test_a_number_may_have_as_many_digits_as_its_column(tmp_path: Path) -> None:
+    value = Decimal("12345678901234567890123456.123456")
+    row = {"id": "o", "valueQuantity": {"value": value, "value_scale": 6}}
+    folder = table(tmp_path / "in", "Observation", [row], valueQuantity=QUANTITY)
+    (page,) = read_pages(next(scan(folder)))
+    assert str(value).encode() in page.records[0].body
+
+
+def test_rows_without_an_id_are_set_aside_whoever_is_read_about(tmp_path: Path) -> None:
+    reference = pa.struct({"reference": pa.string()})
+    dose = {"subject": {"reference": "Patient/p"}, "medicationReference": {"reference": "#drug"}}
+    table(tmp_path / "in", "MedicationAdministration", [dose], subject=reference, medicationReference=reference)
+    table(tmp_path / "in", "Patient", [{"gender": "male"}], gender=pa.string())
+    ended = run(tmp_path / "in", tmp_path / "out")
+    assert ended.code == 5
+    with Store.reopen(OutputFolder(tmp_path / "out").store) as store:
+        assert sorted(one.reason for one in store.quarantine()) == [CONTAINED, "no-id"]
+
+
 def test_the_value_of_an_extension_is_not_told_twice(tmp_path: Path) -> None:
     extension = pa.struct(
         {"url": pa.string(), "valueCode": pa.string(), "valueString": pa.string(), "_fid": pa.int32()}

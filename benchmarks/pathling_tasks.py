@@ -24,7 +24,12 @@ def main() -> None:
     session = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").config("spark.jars", jars)
     pathling = PathlingContext.create(session.getOrCreate(), enable_extensions=True, enable_terminology=False)
     if task == "encode":
-        seconds, found = _timed(lambda: pathling.read.ndjson(source).write.parquet(other, "overwrite") and 0)
+
+        def encoded() -> int:
+            pathling.read.ndjson(source).write.parquet(other, "overwrite")
+            return 0
+
+        seconds, found = _timed(encoded)
     else:
         from pyspark.sql.functions import col
 

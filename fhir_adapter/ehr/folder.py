@@ -8,10 +8,10 @@ newest version are read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from fhir_adapter.ehr.parquet import LEFT_OUT, Damaged, Row, is_table_of_resourc
 from fhir_adapter.errors import StreamIncomplete, UsageError
 from fhir_adapter.fhir.resource_types import kind_of
 
+T = TypeVar("T")
 Kind = Literal["ndjson", "json", "parquet"]
 
 _SUFFIXES: dict[str, Kind] = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".parquet": "parquet"}
@@ -153,11 +154,10 @@ def incomplete(file: FolderFile, reason: str) -> StreamIncomplete:
     return StreamIncomplete(f"{file.label.capitalize()} is incomplete: {reason}.", f"Export it again. {_COUNTED}")
 
 
-def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: int) -> Iterator[Page]:
+def _paged(file: FolderFile, things: Iterable[T], add: Callable[[Contents, T], None], size: int) -> Iterator[Page]:
     number, contents = 1, Contents(file.name)
-    for line in read_lines(opened, max_bytes):
-        _check_end(file, line)
-        contents.add_line(line)
+    for thing in things:
+        add(contents, thing)
         if len(contents) >= size:
             yield contents.page(number)
             number, contents = number + 1, Contents(file.name)
@@ -165,23 +165,30 @@ def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: in
         yield contents.page(number)
 
 
+def _pages_of_lines(file: FolderFile, opened: BinaryIO, size: int, max_bytes: int) -> Iterator[Page]:
+    def add(contents: Contents, line: Line) -> None:
+        _check_end(file, line)
+        contents.add_line(line)
+
+    yield from _paged(file, read_lines(opened, max_bytes), add, size)
+
+
 def _pages_of_rows(file: FolderFile, rows: Iterator[Row], size: int) -> Iterator[Page]:
-    number, contents = 1, Contents(file.name)
     try:
-        for row in rows:
-            place = f"row-{row.number}"
-            if row.reason:
-                contents.set_aside(row.text, row.reason, place)
-            else:
-                contents.add_document(row.text, place)
-            if len(contents) >= size:
-                yield contents.page(number)
-                number, contents = number + 1, Contents(file.name)
+        for page in _paged(file, rows, _add_row, size):
+            yield msgspec.structs.replace(page, remark=LEFT_OUT)
     except Damaged:
         raise incomplete(file, "it is damaged or no Parquet file") from None
     except OSError as error:
         raise UsageError(f"Reading {file.label} failed ({type(error).__name__}).", _COUNTED) from None
-    yield msgspec.structs.replace(contents.page(number), remark=LEFT_OUT)
+
+
+def _add_row(contents: Contents, row: Row) -> None:
+    place = f"row-{row.number}"
+    if row.reason:
+        contents.set_aside(row.text, row.reason, place)
+    else:
+        contents.add_document(row.text, place)
 
 
 def _check_end(file: FolderFile, line: Line) -> None:

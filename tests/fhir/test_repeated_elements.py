@@ -78,7 +78,9 @@ def test_an_observation_is_read_as_without_remembering(one: dict[str, Any], writ
 
 def test_the_same_words_are_the_same_object_and_other_words_are_not() -> None:
     def code_of(text: str) -> object:
-        return shared(json.dumps({"resourceType": "Observation", "code": {"text": text}}).encode()).code  # type: ignore[union-attr]
+        found = shared(json.dumps({"resourceType": "Observation", "code": {"text": text}}).encode())
+        assert found
+        return found.code
 
     assert code_of("HGB") is code_of("HGB")
     assert code_of("HGB") != code_of("hgb")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping.hospital import Json, concept, observation, study
 
-from fhir_adapter.cohort.events import Lab
+from fhir_adapter.cohort.events import Contact, Lab
 from fhir_adapter.fhir.dates import PartialDate
 from fhir_adapter.fhir.r4 import Observation, decode
 from fhir_adapter.fhir.record import read_record
@@ -149,10 +149,11 @@ def test_a_result_like_an_earlier_one_has_its_own_number_day_record_and_sample()
     reader = replace(READER, precedents=Precedents())
     mapped(first, reader)
     contact, lab = mapped(second, reader)
+    assert isinstance(contact, Contact)
     assert isinstance(lab, Lab)
     assert (str(lab.value), lab.as_reported, lab.specimen) == ("115", "11.5 g/dL", "Specimen/2")
     assert (str(lab.source), lab.on and lab.on.iso) == ("Observation/b/_history/3", "2024-06-02")
-    assert (contact.on, str(contact.source)) == (lab.on, str(lab.source))  # type: ignore[union-attr]
+    assert (contact.on, str(contact.source)) == (lab.on, str(lab.source))
 
 
 @pytest.mark.parametrize("value", [9000, "NaN", "5." + "0" * 40])
